@@ -1,0 +1,5 @@
+"""The one error type of the package."""
+
+
+class NSTError(ValueError):
+    """Something the user gave cannot be used; the message says what, with which value, and what to do."""
