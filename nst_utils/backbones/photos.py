@@ -1,0 +1,89 @@
+"""Training pictures: photographs from a folder, cropped, mixed and disturbed."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+from nst_utils.errors import NSTError
+
+SIDE = 256  # the shorter side in memory; a thousand photographs take about 300 MB
+KINDS = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+class Photos:
+    """The photographs of a folder in memory, as uint8 [3, H, W].
+
+    Args:
+        folder: searched for .jpg, .jpeg, .png and .webp files.
+        held_out: this many, drawn at random, are kept for evaluation and never trained on.
+    """
+
+    def __init__(self, folder: Path, held_out: int = 32) -> None:
+        files = sorted(f for f in Path(folder).glob("*") if f.suffix.lower() in KINDS)
+        if len(files) < 4 * held_out:
+            raise NSTError(f"{folder} has {len(files)} pictures; at least {4 * held_out} are needed.")
+        files = [files[i] for i in np.random.default_rng(0).permutation(len(files))]
+        pictures = [_read(f) for f in tqdm(files, desc="Reading photographs", leave=False)]
+        self.held_out, self.training = pictures[:held_out], pictures[held_out:]
+
+    def centre_crops(self, count: int, side: int = 192, held_out: bool = False) -> Tensor:
+        """The centres of the first `count` photographs, [count, 3, side, side] in [0, 1]."""
+        chosen = (self.held_out if held_out else self.training)[:count]
+        return torch.cat([_crop(p, min(p.shape[1:]), 0.5, 0.5, side) for p in chosen])
+
+    def batch(self, size: int, side: int) -> Tensor:
+        """`size` random crops at mixed scales, [size, 3, side, side] in [0, 1].
+
+        Drawn with torch's global generator. A share is disturbed or is noise: synthesis starts from
+        noise, so the network must make sense of it.
+        """
+        crops = torch.cat([self._random_crop(side) for _ in range(size)])
+        kind = torch.rand(size)
+        for i in range(size):
+            if kind[i] < 0.06:
+                crops[i] = _noise(side)
+            elif kind[i] < 0.20:
+                amount = torch.rand(()) * 0.5
+                crops[i] = (1 - amount) * crops[i] + amount * _noise(side)
+            elif kind[i] < 0.27:
+                crops[i] = crops[i][torch.randperm(3)]
+            elif kind[i] < 0.37:
+                crops[i] = torch.lerp(crops[i], crops[i - 1], torch.rand(()))
+        return crops
+
+    def _random_crop(self, side: int) -> Tensor:
+        picture = self.training[int(torch.randint(len(self.training), ()))]
+        shortest = min(picture.shape[1:])
+        extent = int(shortest * (0.4 + 0.6 * torch.rand(())))
+        crop = _crop(picture, extent, float(torch.rand(())), float(torch.rand(())), side)
+        return crop.flip(-1) if torch.rand(()) < 0.5 else crop
+
+
+def _noise(side: int) -> Tensor:
+    """Noise [3, side, side] in [0, 1] of a random grain, colour and contrast."""
+    grain = int(2 ** torch.randint(0, 4, ()))
+    coarse = torch.randn(1, 3, -(-side // grain), -(-side // grain))
+    noise = F.interpolate(coarse, size=(side, side), mode="bicubic")[0]
+    colour = torch.rand(3, 1, 1)
+    return (colour + 0.5 * torch.rand(()) * noise).clamp(0, 1)
+
+
+def _read(path: Path) -> Tensor:
+    image = Image.open(path).convert("RGB")
+    scale = SIDE / min(image.size)
+    size = tuple(max(SIDE, round(side * scale)) for side in image.size)
+    return torch.from_numpy(np.array(image.resize(size, Image.LANCZOS))).movedim(-1, 0)
+
+
+def _crop(picture: Tensor, extent: int, across: float, down: float, side: int) -> Tensor:
+    """A square of `extent` pixels, placed by fractions of the room there is, resized to `side`."""
+    top = int(down * (picture.shape[1] - extent))
+    left = int(across * (picture.shape[2] - extent))
+    square = picture[None, :, top : top + extent, left : left + extent].float() / 255
+    resized = F.interpolate(square, size=(side, side), mode="bicubic", antialias=True)
+    return resized.clamp(0, 1)
