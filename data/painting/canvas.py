@@ -28,11 +28,8 @@ def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
 
 
 def mix(a: np.ndarray, b: np.ndarray, t: np.ndarray | float) -> np.ndarray:
-    """Blend from a to b by t in [0, 1]; a mask [H, W] blends colours [H, W, 3] or [3]."""
-    t = np.asarray(t, np.float32)
-    if t.ndim == 2:
-        t = t[..., None]
-    return (a + (b - a) * t).astype(np.float32)
+    """Blend colours [..., 3] from a to b by t [...], between 0 and 1."""
+    return (a + (b - a) * np.asarray(t, np.float32)[..., None]).astype(np.float32)
 
 
 def ramp(colours: np.ndarray, t: np.ndarray) -> np.ndarray:
