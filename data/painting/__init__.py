@@ -1,0 +1,1 @@
+"""Style paintings made by formula: brushes in `brush`, one module for each painting or kind."""
