@@ -1,0 +1,63 @@
+"""Seeds and devices."""
+
+import random
+import sys
+
+import torch
+
+from nst_utils.errors import NSTError
+
+
+def set_seed(seed: int = 0) -> torch.Generator:
+    """Seed Python, PyTorch and, if it is loaded, NumPy; return a CPU generator of that seed.
+
+    Draw noise from the generator and move it to the device: every device then gets the same.
+    Raises NSTError unless 0 <= seed < 2**32.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:  # NumPy's range
+        raise NSTError(f"The seed {seed} is not a whole number from 0 to {2**32 - 1}.")
+    random.seed(seed)
+    torch.manual_seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+def pick_device(name: str | torch.device | None = None) -> torch.device:
+    """Return the named device, or without a name the fastest here: "cuda", "mps" or "cpu".
+
+    Raises NSTError if the name is unknown or this machine has no such device.
+    """
+    available = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if name is None:
+        return torch.device(next(kind for kind, count in available.items() if count))
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise NSTError(f"'{name}' is not a device: use {_names(available)}.") from error
+    if (device.index or 0) >= available.get(device.type, 0):
+        raise NSTError(f"This machine has no device '{name}': use {_names(available)}.")
+    return device
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether the network computes in bfloat16: "bf16" yes, "fp32" no, "auto" where it is faster.
+
+    Raises NSTError for another precision.
+    """
+    if precision not in ("auto", "fp32", "bf16"):
+        raise NSTError(f"Unknown precision '{precision}': use 'auto', 'fp32' or 'bf16'.")
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # Without AVX-512's bfloat16 instructions the CPU would emulate them, slowly.
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _names(available: dict[str, int]) -> str:
+    return " or ".join(f"'{kind}'" for kind, count in available.items() if count)
