@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from painting import flat
 from painting.autumn import paint_autumn
 from painting.harbour import paint_harbour
 from painting.marbled import paint_marbled
@@ -17,6 +18,7 @@ PAINTINGS = {
     "pointillism": paint_pointillism,
     "marbled": paint_marbled,
     "harbour": paint_harbour,
+    **flat.PAINTINGS,
 }
 
 

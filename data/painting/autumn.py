@@ -5,93 +5,99 @@ from PIL import Image
 
 from .brush import Canvas, blend, gradient, grid, mirror, noise, polygon, step
 
-FAR = (0.42, 0.53)  # where the alley ends: x and y in units of the picture's height
-KNIFE = {"bristles": 9, "streak": 0.05, "ridge": 90}
+FAR = (0.42, 0.54)  # where the alley ends: x and y in units of the picture's height
+LAMPS = [(0.245, 0.40, 0.016), (0.545, 0.44, 0.011), (0.655, 0.30, 0.022)]  # x, y, radius
+KNIFE = {"bristles": 9, "streak": 0.05, "ridge": 100, "hue": 0.05, "value": 0.11}
 
 
 def paint_autumn(rng: np.random.Generator) -> Image.Image:
     """Paint an alley of red and golden trees with lamps, mirrored in its wet path."""
     x, y = grid(0.8)
     scene = alley(x, y, rng)
-    path = path_mask(x, y)
-    lean = -0.8 + 0.5 * noise(x.shape, rng, 3, 2)
-    angle = np.where(y > FAR[1] + 0.02, 0.08 * noise(x.shape, rng, 8, 2), lean)
+    lean = -0.8 + 0.6 * noise(x.shape, rng, 3, 2)
+    upright = np.where(scene.mean(axis=2) < 0.25, -1.5, lean)
+    angle = np.where(y > FAR[1] + 0.02, 0.1 * noise(x.shape, rng, 8, 2), upright)
     canvas = Canvas(scene * 0.5, rng)
-    canvas.paint(scene, angle, 16, 30, 26, hue=0.05, value=0.10, **KNIFE)
-    canvas.paint(scene, angle, 11, 22, 15, hue=0.05, value=0.10, **KNIFE)
+    canvas.paint(scene, angle, 18, 34, 30, **KNIFE)
+    canvas.paint(scene, angle, 12, 24, 16, **KNIFE)
     # Leaves: clear colours laid on last, in clumps, small far away and large near the eye.
-    nearness = np.hypot((x - FAR[0]) * 1.3, y - FAR[1])
-    clumps = step(noise(x.shape, rng, 7, 3), -0.1, 0.9) * step(nearness, 0.08, 0.3)
-    crowns = clumps * step(y, 0.60, 0.42)
-    fallen = 0.6 * clumps * step(y, 0.62, 0.75) * (1 - 0.75 * path)
-    warmth = 0.55 + 0.2 * noise(x.shape, rng, 4, 4) - 0.5 * (nearness - 0.35)
-    leaves = gradient(warmth, "5c0f2b", "a3152a", "d83a1c", "f1741a", "f9b021", "ffe15a")
-    for size in (20, 14):
-        canvas.paint(leaves, lean, size, size, size, where=crowns, hue=0.06, value=0.12, **KNIFE)
-    canvas.paint(leaves, angle, 13, 18, 10, where=fallen, hue=0.06, value=0.12, **KNIFE)
-    return canvas.finish(relief=1.6, gloss=1.2)
+    away = np.hypot((x - FAR[0]) * 1.3, y - FAR[1])
+    clumps = step(noise(x.shape, rng, 8, 3), -0.3, 1.2) * step(away, 0.08, 0.35)
+    crowns = clumps * step(y, 0.56, 0.36) * step(lamp_light(x, y), 0.5, 0.2)
+    fallen = 0.3 * clumps * step(y, 0.60, 0.75)
+    warmth = 0.62 + 0.22 * noise(x.shape, rng, 9, 3) - 0.55 * (away - 0.3)
+    leaves = gradient(warmth, "6a1030", "b0182c", "e23d1c", "f67a1c", "fbb526", "ffe668")
+    for size in (26, 18, 12):
+        canvas.paint(leaves, lean, size, size, size, where=0.7 * crowns, **KNIFE)
+    canvas.paint(leaves, angle, 15, 20, 12, where=fallen, **KNIFE)
+    bright = step(lamp_light(x, y), 0.55, 0.8)
+    canvas.paint(scene, lean, 8, 12, 9, where=bright, **KNIFE)
+    return canvas.finish(relief=2.0, gloss=1.5)
 
 
-def path_mask(x, y) -> np.ndarray:
-    """Return where the wet path is, [H, W] in [0, 1]."""
-    down = np.maximum(y - FAR[1], 0)
-    wander = 0.02 * np.sin(14 * down)
-    return step(np.abs(x - FAR[0] - wander + 0.1 * down) - 0.03 - 0.62 * down, 0.02, -0.02) * (
-        down > 0
+def lamp_light(x, y) -> np.ndarray:
+    """Return the glow of the lamps, [H, W], 1 at a lamp and fading around it."""
+    return sum(
+        np.exp(-np.maximum(np.hypot(x - cx, y - cy) / radius - 0.8, 0) / 1.6)
+        for cx, cy, radius in LAMPS
     )
 
 
 def alley(x, y, rng) -> np.ndarray:
-    """Return the colours [H, W, 3] of mist, trunks, lamps and ground."""
+    """Return the colours [H, W, 3] of mist, leafy ground, trees, lamps and wet path."""
     rough = noise(x.shape, rng, 5, 4)
-    away = np.hypot((x - FAR[0]) * 1.25, (y - FAR[1]) * 0.95)
-    scene = gradient(
-        away * 1.5 + 0.09 * rough,
-        "fff6c9",
-        "ffdf7a",
-        "f9a63a",
-        "d9582a",
-        "8f2340",
-        "4a1a4c",
-        "24143d",
-    )
-    for depth in (9, 6.5, 4.6, 3.2, 2.2, 1.5):
-        for side in (-1, 1):
-            scene = tree(
-                scene, FAR[0] + side * (0.36 + rng.uniform(-0.05, 0.05)) / depth * 1.45, depth, rng
-            )
+    away = np.hypot((x - FAR[0]) * 1.25, (y - FAR[1]) * 0.9)
+    mist = gradient(away * 1.3 + 0.08 * rough, "fff8d6", "ffe48a", "fbb040", "ec6f2a", "b8323a",
+                    "6a2458", "33205c", "1c1a48")  # fmt: skip
     ground = gradient(
-        0.5 + 0.2 * rough - 0.5 * (away - 0.3), "3a1238", "7c1f2f", "b8451f", "e08a2a"
+        0.85 + 0.2 * rough - 1.4 * away, "2a1240", "6a1c3c", "a83024", "e0701f", "f5b040"
     )
-    mirrored = mirror(
-        scene, FAR[1], 1.0, 0.012 * noise(x.shape, rng, 30, 2, (0.4, 3)) * step(y, 0.5, 1)
-    )
-    wet = mirrored * np.array([0.82, 0.80, 0.95]) + 0.05
-    scene = blend(scene, ground, step(y, FAR[1], FAR[1] + 0.01))
-    scene = blend(scene, wet, path_mask(x, y))
-    return scene
+    scene = blend(mist, ground, step(y, FAR[1], FAR[1] + 0.01))
+    for depth in (9, 6.2, 4.3, 3.0, 2.1, 1.5):
+        crowns = step(noise(x.shape, rng, 2 + depth, 3) + 2 * (away - 0.3), 0, 0.9)
+        crowns *= step(y, FAR[1], 0.42)
+        tone = 0.16 + 0.07 * depth + 0.15 * noise(x.shape, rng, 4 + depth, 3) + 0.9 * (0.4 - away)
+        leaves = gradient(tone, "3a1450", "8a1838", "cc3022", "f0701f", "fbb030", "ffe680")
+        scene = blend(scene, leaves, 0.7 * crowns)
+        for side in (-1, 1):
+            scene = tree(scene, FAR[0] + side * rng.uniform(0.46, 0.56) / depth, depth, rng)
+    for cx, cy, radius in LAMPS:
+        foot, thin = FAR[1] + 3.5 * radius, radius / 3.5
+        post = [(cx - thin, cy), (cx + thin, cy), (cx + 2 * thin, foot), (cx - 2 * thin, foot)]
+        scene = blend(scene, "1c1a38", polygon(scene.shape, post))
+    light = lamp_light(x, y)
+    halo = gradient(light, "f07a20", "ffb52e", "ffe27a", "fffbe6")
+    scene = blend(scene, halo, step(light, 0.05, 0.8))
+    # The path mirrors trees and lamps, and here and there the blue of the evening sky.
+    ripple = noise(x.shape, rng, 30, 2, (0.4, 3))
+    wet = mirror(scene, FAR[1], 1.0, 0.012 * ripple * step(y, FAR[1], 1))
+    wet = 1.15 * wet * np.array([0.92, 0.88, 1.0]) + 0.05
+    puddles = step(noise(x.shape, rng, 12, 3, (0.4, 3)), 0.1, 1.0) * step(away, 0.15, 0.4)
+    wet = blend(wet, "6f8fd0", 0.7 * puddles)
+    down = np.maximum(y - FAR[1], 0)
+    edge = np.abs(x - FAR[0] - 0.03 * np.sin(11 * down)) - 0.025 - 0.55 * down
+    return blend(scene, wet, step(edge + 0.01 * rough, 0.01, -0.01) * (down > 0))
 
 
 def tree(scene, foot, depth, rng) -> np.ndarray:
     """Return the scene with one bare tree; mist pales the trees far away."""
-    base, girth = FAR[1] + 0.35 / depth, 0.042 / depth * 1.4
-    mist = np.clip(depth / 10, 0, 1)
-    bark = gradient(np.array(mist), "1d1030", "3d1a3a", "a0552f", "e0a04a")
-    bend = rng.uniform(-0.3, 0.3) * girth
+    base, girth = FAR[1] + 0.25 / depth, 0.06 / depth
     top = base - 1.6 / depth
-    shapes = [
-        [
-            (foot - girth, base),
-            (foot + girth, base),
-            (foot + bend + girth / 3, top),
-            (foot + bend - girth / 3, top),
-        ]
+    bark = gradient(depth / 10, "150d2e", "35183f", "8a3f38", "d88a45")
+    trunk = [
+        (-1.3, base),
+        (1.3, base),
+        (0.8, base - 0.15 / depth),
+        (0.4, top),
+        (-0.4, top),
+        (-0.8, base - 0.15 / depth),
     ]
-    for _ in range(5):
-        start = base - rng.uniform(0.45, 1.2) / depth
-        side, reach = rng.choice([-1, 1]), rng.uniform(0.2, 0.45) / depth
-        tip = (foot + side * reach, start - reach * rng.uniform(0.7, 1.4))
-        shapes.append([(foot - girth / 2, start), (foot + girth / 2, start), tip])
+    shapes = [[(foot + girth * u, v) for u, v in trunk]]
+    for _ in range(6):
+        start = base - rng.uniform(0.4, 1.2) / depth
+        side, reach = rng.choice([-1, 1]), rng.uniform(0.2, 0.5) / depth
+        tip = (foot + side * reach, start - reach * rng.uniform(0.6, 1.4))
+        shapes.append([(foot, start - girth), (foot, start + girth), tip])
     for points in shapes:
         scene = blend(scene, bark, polygon(scene.shape, points))
     return scene

@@ -13,12 +13,20 @@ def paint_harbour(rng: np.random.Generator) -> Image.Image:
     """Paint boats at anchor before a low sun and its broken reflection."""
     x, y = grid(1.3)
     clouds = noise(x.shape, rng, 4, 4, (0.6, 2.5))
+    yacht = {"x": 1.06, "foot": 0.53, "size": 0.43, "sail": "c04a30", "hull": "3a2450"}
     scene = far_boats(sunset(x, y, clouds))
     wobble = 0.02 * noise(x.shape, rng, 30, 2, (0.35, 4)) * step(y, HORIZON, 0.8)
-    water = mirror(scene, HORIZON, 1.15, wobble) * np.array([0.72, 0.84, 0.86])
+    water = mirror(scene, HORIZON, 1.15, wobble)
+    with_yacht, without = (
+        mirror(image, yacht["foot"], 1.0, wobble) for image in (sailing_boat(scene, **yacht), scene)
+    )
+    water = (water + with_yacht - without) * np.array([0.72, 0.84, 0.86])
     scene = blend(scene, waves(water, x, y, rng), step(y, HORIZON - 0.001, HORIZON + 0.001))
-    scene = near_boats(scene)
+    open_water = scene
+    scene = near_boats(sailing_boat(scene, **yacht))
     angle = np.where(y > HORIZON, 0.05 * noise(x.shape, rng, 12, 2), -0.25 + 0.25 * clouds)
+    sails = (y < yacht["foot"] - 0.05) & (scene != open_water).any(axis=2)
+    angle = np.where(sails, -1.4, angle)
     canvas = Canvas(scene * 0.75 + 0.1, rng)
     canvas.paint(scene, angle, 12, 80, 20, bristles=8, hue=0.04, value=0.06, tolerance=0.4)
     canvas.paint(scene, angle, 9, 50, 11, bristles=5, hue=0.045, value=0.07)
@@ -39,28 +47,27 @@ def sunset(x, y, clouds) -> np.ndarray:
 
 def far_boats(scene) -> np.ndarray:
     """Return the scene with a hazy shore, a lighthouse and sails near the horizon."""
-    shore = [
-        (0, 0.395),
-        (0.05, 0.38),
-        (0.11, 0.388),
-        (0.17, 0.40),
-        (0.26, 0.422),
-        (0.42, 0.45),
+    hills = [
+        (0, 0.375),
+        (0.05, 0.36),
+        (0.12, 0.375),
+        (0.19, 0.39),
+        (0.30, 0.422),
+        (0.48, 0.45),
         (0, 0.45),
     ]
-    scene = blend(scene, "6b6a9a", 0.9 * polygon(scene.shape, shore))
+    scene = blend(scene, "8d7fae", 0.9 * polygon(scene.shape, hills))
+    roofs = (0.395, 0.405, 0.388, 0.40, 0.392, 0.408, 0.37, 0.402, 0.41, 0.415)
+    town = [(0.022 * (i + j), roof) for i, roof in enumerate(roofs) for j in (0, 1)]
+    scene = blend(scene, "5f5590", polygon(scene.shape, [(0, 0.45), *town, (0.34, 0.45)]))
     for points, colour in (
         ([(0.260, 0.45), (0.267, 0.35), (0.283, 0.35), (0.290, 0.45)], "5a4a78"),
         ([(0.263, 0.33), (0.287, 0.33), (0.287, 0.35), (0.263, 0.35)], "fff0a0"),
     ):
         scene = blend(scene, colour, polygon(scene.shape, points))
-    for place, size, sail in (
-        (0.70, 0.06, "b0708a"),
-        (0.79, 0.10, "8c5a82"),
-        (0.43, 0.05, "a86f88"),
-    ):
-        scene = sailing_boat(scene, place, HORIZON, size, sail, "54456f")
-    return sailing_boat(scene, 1.05, HORIZON, 0.36, "b04a34", "2a2448")
+    for place, size in ((0.70, 0.06), (0.79, 0.10), (0.43, 0.05)):
+        scene = sailing_boat(scene, place, HORIZON, size, "a06888", "54456f")
+    return scene
 
 
 def sailing_boat(scene, x, foot, size, sail, hull) -> np.ndarray:
@@ -68,17 +75,10 @@ def sailing_boat(scene, x, foot, size, sail, hull) -> np.ndarray:
     for colour, points in (
         (sail, [(-0.02, 0.97), (-0.04, 0.13), (-0.44, 0.17), (-0.28, 0.58)]),
         (sail, [(0.03, 0.90), (0.18, 0.45), (0.38, 0.16), (0.05, 0.14)]),
-        (hull, [(-0.012, 1), (0.012, 1), (0.02, 0), (-0.02, 0)]),
+        (hull, [(-0.007, 1), (0.007, 1), (0.012, 0), (-0.012, 0)]),
         (
             hull,
-            [
-                (-0.48, 0.11),
-                (-0.2, 0.085),
-                (0.2, 0.085),
-                (0.5, 0.13),
-                (0.38, -0.01),
-                (-0.40, -0.01),
-            ],
+            [(-0.48, 0.11), (-0.2, 0.08), (0.2, 0.08), (0.5, 0.13), (0.38, -0.01), (-0.4, -0.01)],
         ),
     ):
         spots = [(x + size * u, foot - size * v) for u, v in points]
@@ -90,12 +90,12 @@ def waves(water, x, y, rng) -> np.ndarray:
     """Return the water with crests, troughs and the broken beam of the sun."""
     depth = np.clip((y - HORIZON) / (1 - HORIZON), 0, 1)
     # Waves come closer together towards the horizon.
-    swell = np.sin(75 * np.sqrt(depth) + 2.2 * noise(x.shape, rng, 10, 3, (0.4, 3)))
+    swell = np.sin(105 * np.sqrt(depth) + 2.2 * noise(x.shape, rng, 10, 3, (0.4, 3)))
     water = blend(water, "1f4a66", 0.35 * step(swell, 0.0, 1) * step(depth, 0, 0.3) + 0.25 * depth)
     water = blend(water, "9fc0c0", 0.30 * step(swell, -0.4, -1) * step(depth, 0, 0.2))
     width = 0.025 + 0.06 * depth
     beam = np.exp(-(((x - SUN[0] - 0.02 * swell * depth) / width) ** 2))
-    return blend(water, "ff7a2a", np.clip(1.6 * beam * step(swell, 0.5, -0.5), 0, 1))
+    return blend(water, "ff7a2a", np.clip(1.7 * beam * step(swell, 0.8, -0.3), 0, 1))
 
 
 def near_boats(scene) -> np.ndarray:
@@ -121,6 +121,11 @@ def near_boats(scene) -> np.ndarray:
                 ],
             ),
             ("1c1d3d", 1, [(-0.15, -0.1), (-0.12, -0.5), (0.1, -0.55), (0.2, -0.1)]),
+            (
+                "1c1d3d",
+                1,
+                [(0.05, -0.42), (-0.62, 0.10), (-0.68, 0.16), (-0.60, 0.08), (0.05, -0.38)],
+            ),
             ("1c1d3d", 1, [(-0.09, -0.5), (-0.1, -0.68), (0.05, -0.7), (0.08, -0.5)]),
         ):
             spots = [(x + size * u, y + size * v) for u, v in points]

@@ -57,9 +57,10 @@ def drops(points, rng) -> np.ndarray:
     """Return the colours [H, W, 3] of a sheet on which drops fell one after the other."""
     shape = points.shape[1:]
     x, y = points.reshape(2, -1).astype(np.float64)
-    count = 420
-    centres = rng.uniform(-0.15, [1.4, 1.15], (count, 2))
-    radii = rng.uniform(0.02, 0.07, count) * np.linspace(1.6, 0.7, count)
+    count = 520
+    # Every second drop falls into the middle of the one before: rings.
+    centres = np.repeat(rng.uniform(-0.15, [1.4, 1.15], (count // 2, 2)), 2, axis=0)
+    radii = rng.uniform(0.02, 0.065, count) * np.linspace(1.6, 0.7, count)
     inks = rng.integers(0, len(INKS), count)
     picture = np.empty((x.size, 3))
     picture[:] = INKS[0]

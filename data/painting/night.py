@@ -24,7 +24,7 @@ def paint_night(rng: np.random.Generator) -> Image.Image:
     canvas.paint(scene, angle, 6, 30, 6, bristles=3, hue=0.04, value=0.09, where=step(y, 0.4, 0.6))
     tree, tree_angle = cypress(x, y)
     leaves = gradient(step(noise(x.shape, rng, 12, stretch=(3, 1)), -2, 2.5),
-                      "050b14", "0b1f22", "16362c", "4a5a2a")  # fmt: skip
+                      "0a1224", "10302e", "24523a", "6f7a34")  # fmt: skip
     for spacing, length, width in ((8, 70, 11), (6, 50, 7)):
         canvas.paint(leaves, tree_angle, spacing, length, width, where=tree, value=0.2, bristles=4)
     return canvas.finish(relief=1.0, gloss=0.6)
@@ -38,10 +38,9 @@ def starry_sky(x, y, rng) -> tuple[np.ndarray, np.ndarray]:
     for cx, cy, radius, turn in VORTICES:
         r, theta = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
         stream += turn * 3 * radius * np.exp(-r / radius)
-        arms = np.cos(2 * theta - turn * 22 * np.log(r / radius + 0.35)) * np.exp(
-            -((r / radius) ** 4) / 5
-        )
-        swirl += (0.35 + 0.55 * arms) * np.exp(-((r / radius / 1.25) ** 2))
+        r = r / radius
+        arms = np.cos(2 * theta - turn * 22 * np.log(r + 0.35)) * np.exp(-(r**4) / 5)
+        swirl += (0.35 + 0.6 * arms) * np.exp(-((r / 1.25) ** 2))
     for cx, cy, radius in LIGHTS:
         r = np.hypot(x - cx, y - cy) / radius
         stream += 5 * radius * np.exp(-r / 1.8)
