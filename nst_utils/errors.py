@@ -2,4 +2,4 @@
 
 
 class NSTError(ValueError):
-    """Something the user gave cannot be used; the message says what, with which value, and what to do."""
+    """Something the user gave cannot be used; the message says what, why, and what to do."""

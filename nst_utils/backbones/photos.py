@@ -26,7 +26,9 @@ class Photos:
     def __init__(self, folder: Path, held_out: int = 32) -> None:
         files = sorted(f for f in Path(folder).glob("*") if f.suffix.lower() in KINDS)
         if len(files) < 4 * held_out:
-            raise NSTError(f"{folder} has {len(files)} pictures; at least {4 * held_out} are needed.")
+            raise NSTError(
+                f"{folder} has {len(files)} pictures; at least {4 * held_out} are needed."
+            )
         files = [files[i] for i in np.random.default_rng(0).permutation(len(files))]
         pictures = [_read(f) for f in tqdm(files, desc="Reading photographs", leave=False)]
         self.held_out, self.training = pictures[:held_out], pictures[held_out:]

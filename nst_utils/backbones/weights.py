@@ -14,8 +14,8 @@ from nst_utils.image import DATA, load_image
 HERE = Path(__file__).parent
 # SHA-256 of the files that `python -m nst_utils.backbones.distill` wrote.
 EMBEDDED_SHA256 = {
-    "mini_vgg19": "",
-    "tiny_vgg19": "",
+    "mini_vgg19": "46f9049dd4659b8dbfc24aa70806743ff5ca776bc774dbd19f46fcb9f38c6d14",
+    "tiny_vgg19": "0390593641751a28ce27466f75e24886fac0cb6b597882f9ef5081837bc42b20",
 }
 WIDTHS = {
     "mini_vgg19": scaled_widths(0.5),
@@ -95,8 +95,8 @@ def _torchvision_vgg19() -> dict[str, Tensor]:
     except (OSError, RuntimeError) as error:
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise NSTError(
-            f"VGG-19's weights (548 MB) could not be downloaded ({error}). Fetch {weights.url} on a "
-            f"machine with internet and put the file into {folder}, or use 'mini_vgg19'."
+            f"VGG-19's weights (548 MB) could not be downloaded ({error}). Fetch {weights.url} "
+            f"on a machine with internet and put the file into {folder}, or use 'mini_vgg19'."
         ) from error
     convs = [module for module in features if isinstance(module, nn.Conv2d)]
     return {

@@ -1,0 +1,60 @@
+"""Neural style transfer by hand: the code that the notebooks share."""
+
+from nst_utils.backbones import BACKBONES, Backbone, load_backbone
+from nst_utils.errors import NSTError
+from nst_utils.image import DATA, load_image, resize, save_image, to_pil
+from nst_utils.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    Objective,
+    Term,
+    content_loss,
+    content_term,
+    gram_matrix,
+    style_loss,
+    style_term,
+    total_variation,
+    variation_term,
+)
+from nst_utils.optimize import Result, Stage, optimize
+from nst_utils.runtime import pick_device, set_seed
+from nst_utils.synthesis import (
+    reconstruct_content,
+    synthesize_texture,
+    transfer_style,
+    weigh_layers,
+    white_noise,
+)
+
+__all__ = [
+    "BACKBONES",
+    "CONTENT_LAYER",
+    "DATA",
+    "STYLE_LAYERS",
+    "Backbone",
+    "NSTError",
+    "Objective",
+    "Result",
+    "Stage",
+    "Term",
+    "content_loss",
+    "content_term",
+    "gram_matrix",
+    "load_backbone",
+    "load_image",
+    "optimize",
+    "pick_device",
+    "reconstruct_content",
+    "resize",
+    "save_image",
+    "set_seed",
+    "style_loss",
+    "style_term",
+    "synthesize_texture",
+    "to_pil",
+    "total_variation",
+    "transfer_style",
+    "variation_term",
+    "weigh_layers",
+    "white_noise",
+]

@@ -1,0 +1,212 @@
+"""The losses of Gatys et al. (2015): content, Gram matrix, style, total variation, and their sum.
+
+Symbols are the paper's. p is the content image, a the style image, x the image being made; at layer
+l, F and P are the features of x and p as N_l x M_l matrices (N_l channels, M_l positions), G and A
+the Gram matrices of x and a.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from nst_utils.backbones import Backbone
+from nst_utils.errors import NSTError
+
+CONTENT_LAYER = "relu4_2"
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def content_loss(features: Tensor, target: Tensor, convention: str = "paper") -> Tensor:
+    """How far the features of x are from those of the content image (paper, equation 1).
+
+    Args:
+        features: F, [B, N_l, H_l, W_l].
+        target: P, the same shape.
+        convention: "paper" is 1/2 sum (F - P)^2. Others in use: "sum" = 2 x paper (CS231n) and
+            "mean" = 2 / (B N_l M_l) x paper (PyTorch's tutorial), which does not grow with size.
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        NSTError: different shapes, or an unknown convention.
+    """
+    if features.shape != target.shape:
+        raise NSTError(
+            f"Content features have shape {tuple(features.shape)}, their target has "
+            f"{tuple(target.shape)}; the content loss needs two images of one size."
+        )
+    squares = (features - target).square().sum()
+    scales = {"paper": 0.5, "sum": 1.0, "mean": 1 / features.numel()}
+    return squares * _pick("convention", convention, scales)
+
+
+def gram_matrix(features: Tensor, convention: str = "positions") -> Tensor:
+    """Correlations between the channels of a layer, G_ij = sum_k F_ik F_jk (paper, equation 3).
+
+    Args:
+        features: F, [B, N_l, H_l, W_l].
+        convention: what the sum is divided by. "positions": M_l, so that images of different size
+            can be compared (the default); "sum": nothing, as in the paper; "elements": N_l M_l.
+
+    Returns:
+        G, [B, N_l, N_l], float32, symmetric and positive semi-definite.
+    """
+    flat = features.flatten(2).float()
+    channels, positions = flat.shape[1:]
+    divisors = {"positions": positions, "sum": 1, "elements": channels * positions}
+    return flat @ flat.transpose(1, 2) / _pick("convention", convention, divisors)
+
+
+def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tensor:
+    """One layer's share E_l of the style loss (paper, equation 4).
+
+    Args:
+        gram: G, [B, N_l, N_l], divided by its number of positions (`gram_matrix`'s default).
+        target: A, the same shape.
+        convention: "paper" is 1/(4 N_l^2) sum (G - A)^2. As both matrices are already divided by
+            their M_l, at equal sizes this is the paper's 1/(4 N_l^2 M_l^2) sum (G - A)^2. Others:
+            "sum" = 4 N_l^2 x paper; "mean" = 4 / B x paper; "relative" = sum (G - A)^2 / sum A^2,
+            the same for a faint and a strong style (paper x 4 N_l^2 / sum A^2).
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        NSTError: different shapes, or an unknown convention.
+    """
+    if gram.shape != target.shape:
+        raise NSTError(
+            f"The Gram matrix has shape {tuple(gram.shape)}, its target has {tuple(target.shape)}; "
+            "both must come from the same layer."
+        )
+    squares = (gram - target).square().sum()
+    if convention == "relative":
+        return ((squares + 1e-12) / target.square().sum().clamp_min(1e-12)).sqrt()
+    scales = {
+        "paper": 1 / (4 * gram.shape[-1] ** 2),
+        "sum": 1.0,
+        "mean": 1 / gram.numel(),
+        "relative": 1 / target.square().sum().clamp_min(1e-12),
+    }
+    return squares * _pick("convention", convention, scales)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """How rough an image is: the mean squared difference between neighbours, right and below.
+
+    Not in Gatys et al. (2015); a prior that natural images are smooth (Mahendran & Vedaldi 2015).
+
+    Args:
+        image: [B, C, H, W], at least 2 pixels in both directions.
+
+    Returns:
+        A scalar, 0 for a flat image.
+    """
+    across = image[..., :, 1:] - image[..., :, :-1]
+    down = image[..., 1:, :] - image[..., :-1, :]
+    return across.square().mean() + down.square().mean()
+
+
+@dataclass
+class Term:
+    """One weighted loss: `function(features, image)` reads the features of its `layers`."""
+
+    weight: float
+    layers: Sequence[str]
+    function: Callable[[dict[str, Tensor], Tensor], Tensor]
+
+
+class Objective:
+    """L(x) = sum of weight x loss over named terms, as in L = alpha L_content + beta L_style.
+
+    Args:
+        backbone: gives the features.
+        terms: name to `Term`; a term of weight 0 is not computed.
+        bf16: let the network compute in bfloat16; losses and the image stay in float32.
+    """
+
+    def __init__(self, backbone: Backbone, terms: Mapping[str, Term], bf16: bool = False) -> None:
+        for name, term in terms.items():
+            if not 0 <= term.weight < float("inf"):
+                raise NSTError(f"The weight of {name} is {term.weight}; it must be 0 or more.")
+        self.terms = {name: term for name, term in terms.items() if term.weight > 0}
+        if not self.terms:
+            raise NSTError("Every weight is 0, so there is nothing to optimise; raise one of them.")
+        self.backbone = backbone
+        self.bf16 = bf16
+        self.layers = {layer for term in self.terms.values() for layer in term.layers}
+        backbone.check_layers(self.layers)
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total and each term's unweighted loss, all scalars, for an image [1, 3, H, W]."""
+        features = features_of(self.backbone, image, self.layers, self.bf16)
+        losses = {name: term.function(features, image) for name, term in self.terms.items()}
+        return sum(self.terms[name].weight * loss for name, loss in losses.items()), losses
+
+
+def features_of(
+    backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
+) -> dict[str, Tensor]:
+    """The backbone's features in float32, computed in bfloat16 if asked."""
+    # Convolutions are fastest with the channels of a pixel side by side in memory.
+    image = image.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=bf16):
+        features = backbone(image, layers)
+    return {layer: feature.float() for layer, feature in features.items()}
+
+
+def content_term(
+    backbone: Backbone,
+    content: Tensor,
+    layer: str = CONTENT_LAYER,
+    weight: float = 1.0,
+    convention: str = "paper",
+    bf16: bool = False,
+) -> Term:
+    """The content loss against the image `content` [1, 3, H, W]; its features are computed once."""
+    with torch.no_grad():
+        target = features_of(backbone, content, [layer], bf16)[layer]
+    return Term(weight, [layer], lambda f, _: content_loss(f[layer], target, convention))
+
+
+def style_term(
+    backbone: Backbone,
+    style: Tensor,
+    layer_weights: Mapping[str, float],
+    weight: float = 1.0,
+    convention: str = "paper",
+    bf16: bool = False,
+) -> Term:
+    """L_style = sum_l w_l E_l against the image `style` [1, 3, H, W] (paper, equation 5).
+
+    Args:
+        layer_weights: layer to w_l, each 0 or more.
+    """
+    for layer, w in layer_weights.items():
+        if not 0 <= w < float("inf"):
+            raise NSTError(f"The weight of style layer {layer} is {w}; it must be 0 or more.")
+    with torch.no_grad():
+        features = features_of(backbone, style, layer_weights, bf16)
+        targets = {layer: gram_matrix(feature) for layer, feature in features.items()}
+
+    def function(features: dict[str, Tensor], _: Tensor) -> Tensor:
+        return sum(
+            w * style_loss(gram_matrix(features[layer]), targets[layer], convention)
+            for layer, w in layer_weights.items()
+        )
+
+    return Term(weight, list(layer_weights), function)
+
+
+def variation_term(weight: float) -> Term:
+    """Total variation of the image itself."""
+    return Term(weight, [], lambda _, image: total_variation(image))
+
+
+def _pick(what: str, name: str, table: Mapping[str, float]) -> float:
+    if name not in table:
+        raise NSTError(f"Unknown {what} {name!r}; choose one of {', '.join(table)}.")
+    return table[name]

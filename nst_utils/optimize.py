@@ -1,0 +1,224 @@
+"""One loop for every picture: gradient descent on the image, coarse to fine, best picture kept."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from nst_utils.errors import NSTError
+from nst_utils.image import resize
+from nst_utils.losses import Objective
+
+LEARNING_RATE = {"adam": 0.03, "lbfgs": 1.0}  # Adam's is in units of the pixels' range [0, 1]
+EXPLOSION = 1e3  # a loss this many times its stage's first one has diverged
+RETRIES = 3
+
+
+@dataclass
+class Result:
+    """A finished picture and how it came about.
+
+    Attributes:
+        image: [1, 3, H, W] in [0, 1], on the CPU.
+        history: one record for each evaluation of loss and gradient: "evaluation", "size" (longer
+            side in pixels), "total" (weighted) and each term's unweighted loss.
+        seconds: wall-clock time.
+        stopped: "finished", "interrupted" (the image is the best until then) or "diverged".
+        snapshots: (evaluation, uint8 array [H, W, 3]) pairs for an animation.
+    """
+
+    image: Tensor
+    history: list[dict[str, float]]
+    seconds: float
+    stopped: str = "finished"
+    snapshots: list[tuple[int, np.ndarray]] = field(default_factory=list)
+
+
+@dataclass
+class Stage:
+    """One size of a coarse-to-fine run: `build()` makes the objective with targets at that size."""
+
+    shape: tuple[int, int]  # (H, W) in pixels
+    steps: int  # evaluations of loss and gradient
+    build: Callable[[], Objective]
+
+
+class _Enough(Exception):
+    """The evaluations of this stage are used up."""
+
+
+class _Diverged(Exception):
+    """The loss is not finite or exploded."""
+
+
+def pyramid_shapes(
+    shape: tuple[int, int], levels: int, smallest: int = 128
+) -> list[tuple[int, int]]:
+    """Sizes from coarse to fine, each sqrt(2) times the one before, ending at `shape` (H, W).
+
+    At most `levels` of them, and none with a longer side under `smallest` unless it is the last.
+    """
+    shapes = [shape]
+    while len(shapes) < levels and max(shapes[0]) / math.sqrt(2) >= smallest:
+        shapes.insert(0, tuple(max(1, round(side / math.sqrt(2))) for side in shapes[0]))
+    return shapes
+
+
+def split_steps(steps: int, stages: int) -> list[int]:
+    """Share `steps` among stages: coarse ones, which are cheap and lay out the picture, get more.
+
+    For four stages 5 : 4 : 3 : 2. Each gets at least 1.
+    """
+    shares = np.arange(stages + 1, 1, -1)
+    ends = np.round(np.cumsum(shares) / shares.sum() * steps).astype(int)
+    return [max(1, int(n)) for n in np.diff(ends, prepend=0)]
+
+
+def optimize(
+    stages: Sequence[Stage],
+    start: Tensor,
+    optimizer: str = "lbfgs",
+    learning_rate: float | None = None,
+    progress: bool = True,
+    snapshots: int = 0,
+    callback: Callable[[dict[str, float], Tensor], None] | None = None,
+) -> Result:
+    """Change the pixels of `start` until each stage's objective is as small as its steps allow.
+
+    Args:
+        stages: from coarse to fine; a stage starts from the enlarged result of the one before.
+        start: [1, 3, H, W], resized to the first stage.
+        optimizer: "lbfgs" (the paper's; strong Wolfe line search) or "adam" (pixels clamped to
+            [0, 1] after each step, learning rate falling to a tenth within a stage).
+        learning_rate: of Adam, in units of the pixels' range; or the first step of L-BFGS.
+        progress: show a bar with the time left and each loss.
+        snapshots: how many pictures to keep on the way.
+        callback: called with each record and the current image; it may raise KeyboardInterrupt to
+            stop the run.
+
+    Returns:
+        A `Result`. Ctrl-C or the notebook's stop button ends the run with the best picture so far.
+
+    Raises:
+        NSTError: an unknown optimiser or no steps.
+    """
+    if optimizer not in LEARNING_RATE:
+        raise NSTError(f"Unknown optimizer {optimizer!r}; choose 'lbfgs' or 'adam'.")
+    if any(stage.steps < 1 for stage in stages):
+        raise NSTError("A run needs at least 1 step.")
+    run = _Run(sum(stage.steps for stage in stages), progress, snapshots, callback)
+    image, stopped = start, "finished"
+    try:
+        for stage in stages:
+            image = resize(image, stage.shape)
+            image, diverged = run.stage(stage, image, optimizer, learning_rate)
+            if diverged:
+                stopped = "diverged"
+                print("The loss kept exploding; this is the best picture. Try a lower weight.")
+                break
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+        image = image if run.best is None else run.best
+    finally:
+        run.bar.close()
+    image = resize(image.detach().clamp(0, 1).cpu(), stages[-1].shape).contiguous()
+    return Result(image, run.history, time.perf_counter() - run.began, stopped, run.frames)
+
+
+class _Run:
+    """What one call of `optimize` keeps across its stages."""
+
+    def __init__(self, steps: int, progress: bool, snapshots: int, callback: Callable | None):
+        self.began = time.perf_counter()
+        self.bar = tqdm(total=steps, disable=not progress, leave=False, unit="eval")
+        self.frame_at = set(np.linspace(1, steps, snapshots).round().astype(int).tolist())
+        self.callback = callback
+        self.history: list[dict[str, float]] = []
+        self.frames: list[tuple[int, np.ndarray]] = []
+        self.best: Tensor | None = None
+
+    def stage(
+        self, stage: Stage, image: Tensor, optimizer: str, learning_rate: float | None
+    ) -> tuple[Tensor, bool]:
+        """Run one stage; return its best picture and whether it diverged for good."""
+        objective = stage.build()
+        device = objective.backbone.mean.device
+        self.best, self.lowest = image.to(device), float("inf")
+        end = len(self.history) + stage.steps
+        rate = learning_rate or LEARNING_RATE[optimizer]
+        descend = _descend_lbfgs if optimizer == "lbfgs" else _descend_adam
+        for _ in range(1 + RETRIES):
+            pixels = self.best.clone(memory_format=torch.contiguous_format).requires_grad_()
+            try:
+                descend(pixels, lambda p=pixels: self.evaluate(objective, p, end), rate, end, self)
+            except _Enough:
+                return self.best, False
+            except _Diverged:
+                rate /= 10  # back to the best picture, in smaller steps and without the momentum
+        return self.best, True
+
+    def evaluate(self, objective: Objective, pixels: Tensor, end: int) -> Tensor:
+        """Loss and gradient once: fill `pixels.grad`, record, keep the best."""
+        if len(self.history) >= end:
+            raise _Enough
+        pixels.grad = None
+        total, losses = objective(pixels)
+        total.backward()
+        value = total.item()
+        record = {"evaluation": len(self.history) + 1, "size": max(pixels.shape[-2:])}
+        record |= {"total": value} | {name: loss.item() for name, loss in losses.items()}
+        self.history.append(record)
+        self.bar.update()
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in record.items() if k in losses})
+        first = self.lowest == float("inf")
+        if not math.isfinite(value) or not (first or value < EXPLOSION * self.ceiling):
+            raise _Diverged
+        if first:
+            self.ceiling = value + 1e-12
+        if value < self.lowest:
+            self.lowest, self.best = value, pixels.detach().clone()
+        if record["evaluation"] in self.frame_at:
+            self.frames.append((record["evaluation"], _frame(pixels)))
+        if self.callback is not None:
+            self.callback(record, pixels.detach())
+        return total
+
+
+def _descend_lbfgs(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
+    # Nothing is clamped in here: it would change the image behind the line search's back.
+    optimizer = torch.optim.LBFGS(
+        [pixels],
+        lr=rate,
+        max_iter=10**6,
+        max_eval=10**6,
+        history_size=20,
+        tolerance_grad=0,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
+    )
+    before = None
+    while before != run.lowest:
+        before = run.lowest
+        optimizer.step(evaluate)
+    raise _Enough  # the line search finds no lower point any more
+
+
+def _descend_adam(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
+    optimizer = torch.optim.Adam([pixels], lr=rate, betas=(0.9, 0.99))
+    steps = end - len(run.history)
+    for step in range(steps + 1):
+        optimizer.param_groups[0]["lr"] = rate * (0.55 + 0.45 * math.cos(math.pi * step / steps))
+        evaluate()
+        optimizer.step()
+        with torch.no_grad():
+            pixels.clamp_(0, 1)
+
+
+def _frame(pixels: Tensor) -> np.ndarray:
+    image = (pixels.detach()[0].clamp(0, 1) * 255).round().byte()
+    return image.permute(1, 2, 0).cpu().numpy()

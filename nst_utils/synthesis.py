@@ -1,0 +1,243 @@
+"""The paper's three tasks: an image from features, a texture from Gram matrices, style transfer.
+
+Options that all three pass on:
+    backbone: a name that `load_backbone` knows, or a `Backbone` (default "mini_vgg19").
+    steps: evaluations of loss and gradient, over all sizes of the pyramid.
+    optimizer: "lbfgs" (the paper's) or "adam".
+    learning_rate: see `optimize`.
+    pyramid: how many sizes to go through, each sqrt(2) times the one before; 1 is the paper's way.
+    seed: of the white noise.
+    device: "cuda", "mps" or "cpu"; by default the fastest there is.
+    precision: "fp32", "bf16" or "auto" (bfloat16 convolutions where the machine is faster with it).
+    progress: show a progress bar.
+    snapshots: how many pictures to keep on the way.
+    callback: see `optimize`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from nst_utils.backbones import Backbone, load_backbone
+from nst_utils.errors import NSTError
+from nst_utils.image import ImageSource, load_image, resize
+from nst_utils.losses import (
+    CONTENT_LAYER,
+    STYLE_LAYERS,
+    Objective,
+    Term,
+    content_term,
+    style_term,
+    variation_term,
+)
+from nst_utils.optimize import Result, Stage, optimize, pyramid_shapes, split_steps
+from nst_utils.runtime import pick_device, use_bf16
+
+# What the two conventions call the losses of one layer. "paper" sums content errors over positions
+# while the style is an average, so alpha/beta would have to change with the size, and a faint style
+# would weigh less than a strong one; "balanced" takes that out.
+CONVENTIONS = {"paper": ("paper", "paper"), "balanced": ("mean", "relative")}
+
+Terms = dict[str, Term]
+
+
+def reconstruct_content(
+    content: ImageSource,
+    layer: str = CONTENT_LAYER,
+    *,
+    size: int | None = 256,
+    variation: float = 0.0,
+    init: str | Tensor = "noise",
+    **options,
+) -> Result:
+    """The image whose features at one layer are those of `content` (paper, equation 1).
+
+    Args:
+        content: an image tensor or anything `load_image` reads.
+        layer: where the features are compared.
+        size: the longer side in pixels; None keeps the content's.
+        variation: weight of the total variation, in the mean convention.
+        init: "noise" (white, as in the paper) or an image.
+        options: see the module; by default 300 L-BFGS evaluations at one size.
+
+    Returns:
+        A `Result` whose history has the content loss as mean squared error.
+
+    Raises:
+        NSTError: bad input, as a sentence.
+    """
+    content = load_image(content)
+    full = resize(content, size) if size else content
+
+    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+        target = _at(content, shape, network)
+        return {
+            "content": content_term(network, target, layer, convention="mean", bf16=bf16),
+            "variation": variation_term(variation),
+        }
+
+    return _synthesize(terms, full, {}, init, **{"steps": 300} | options)
+
+
+def synthesize_texture(
+    style: ImageSource,
+    layers: Iterable[str] | Mapping[str, float] = STYLE_LAYERS,
+    *,
+    size: int | None = 256,
+    convention: str = "balanced",
+    init: str | Tensor = "noise",
+    **options,
+) -> Result:
+    """A new image with the Gram matrices of `style` (Gatys et al. 2015, both papers).
+
+    Args:
+        style: an image tensor or anything `load_image` reads.
+        layers: style layers, or a dict from layer to weight w_l; see `weigh_layers`.
+        size: the longer side in pixels, of the style too; None keeps the style's.
+        convention: "paper" (E_l as it stands) or "balanced" (each E_l relative to its target).
+        init: "noise" or an image.
+        options: see the module; by default 300 L-BFGS evaluations at one size.
+
+    Returns:
+        A `Result` whose history has the style loss.
+
+    Raises:
+        NSTError: bad input, as a sentence.
+    """
+    style = load_image(style)
+    weights = weigh_layers(layers)
+    full = resize(style, size) if size else style
+    _, style_convention = _conventions(convention)
+
+    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+        target = _at(style, shape, network)
+        return {"style": style_term(network, target, weights, 1.0, style_convention, bf16)}
+
+    return _synthesize(terms, full, {}, init, **{"steps": 300} | options)
+
+
+def transfer_style(
+    content: ImageSource,
+    style: ImageSource,
+    *,
+    size: int | None = 384,
+    content_layer: str = CONTENT_LAYER,
+    style_layers: Iterable[str] | Mapping[str, float] = STYLE_LAYERS,
+    alpha: float = 0.02,
+    beta: float = 1.0,
+    variation: float = 1.0,
+    convention: str = "balanced",
+    style_scale: float = 1.0,
+    init: str | Tensor = "content",
+    **options,
+) -> Result:
+    """The content of one image in the style of another (paper, equation 7).
+
+    L = alpha L_content + beta L_style, and a little total variation against noise.
+
+    Args:
+        content, style: image tensors or anything `load_image` reads; their sizes may differ.
+        size: the longer side of the result in pixels; None keeps the content's.
+        content_layer, style_layers: the paper's by default; style layers may be a dict from layer
+            to w_l, see `weigh_layers`.
+        alpha, beta, variation: weights of the terms, each 0 or more.
+        convention: "balanced" (errors relative to their targets, so that the weights hold at every
+            size and for every style) or "paper" (equations 1 and 4 as they stand).
+        style_scale: the style's longer side relative to the result's; smaller is finer strokes.
+        init: "content", "style", "noise" or an image.
+        options: see the module; by default 400 Adam evaluations over four sizes.
+
+    Returns:
+        A `Result` whose history has the content, style and variation losses.
+
+    Raises:
+        NSTError: bad input, as a sentence.
+    """
+    content, style = load_image(content), load_image(style)
+    weights = weigh_layers(style_layers)
+    full = resize(content, size) if size else content
+    content_convention, style_convention = _conventions(convention)
+    if not style_scale > 0:
+        raise NSTError(f"The style scale is {style_scale}; it must be above 0.")
+
+    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+        p = _at(content, shape, network)
+        a = _at(style, max(1, round(max(shape) * style_scale)), network)
+        return {
+            "content": content_term(network, p, content_layer, alpha, content_convention, bf16),
+            "style": style_term(network, a, weights, beta, style_convention, bf16),
+            "variation": variation_term(variation),
+        }
+
+    starts = {"content": content, "style": style}
+    # Adam with clamped pixels reaches cleaner colours than L-BFGS in the same time.
+    defaults = {"steps": 400, "optimizer": "adam", "pyramid": 4}
+    return _synthesize(terms, full, starts, init, **defaults | options)
+
+
+def white_noise(shape: tuple[int, int], seed: int = 0) -> Tensor:
+    """Uniform white noise [1, 3, H, W] in [0, 1], the same on every machine for the same seed."""
+    return torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(seed))
+
+
+def weigh_layers(layers: Iterable[str] | Mapping[str, float]) -> dict[str, float]:
+    """Style layers as a dict from layer to w_l.
+
+    A list without weights, from shallow to deep, gets weights that sum to 1, each a quarter of the
+    one before (256:64:16:4:1 for five, K. Crowson's choice). The paper's equal weights leave
+    coloured noise at the fine scales of a narrow network.
+    """
+    if isinstance(layers, Mapping):
+        return dict(layers)
+    layers = [layers] if isinstance(layers, str) else list(layers)
+    if not layers:
+        raise NSTError("There are no style layers; name at least one.")
+    shares = [4.0**-i for i in range(len(layers))]
+    return {layer: share / sum(shares) for layer, share in zip(layers, shares, strict=True)}
+
+
+def _conventions(name: str) -> tuple[str, str]:
+    if name not in CONVENTIONS:
+        raise NSTError(f"Unknown convention {name!r}; choose one of {', '.join(CONVENTIONS)}.")
+    return CONVENTIONS[name]
+
+
+def _at(image: Tensor, size: int | tuple[int, int], network: Backbone) -> Tensor:
+    return resize(image, size).to(network.mean.device)
+
+
+def _synthesize(
+    terms: Callable[[Backbone, tuple[int, int], bool], Terms],
+    full: Tensor,
+    starts: Mapping[str, Tensor],
+    init: str | Tensor,
+    *,
+    steps: int,
+    backbone: str | Backbone = "mini_vgg19",
+    pyramid: int = 1,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    precision: str = "auto",
+    **run,
+) -> Result:
+    """Optimise the sum of `terms`, made anew for each size, up to the shape of `full`."""
+    device = pick_device(device)
+    network = load_backbone(backbone) if isinstance(backbone, str) else backbone
+    network = network.to(device, memory_format=torch.channels_last)
+    bf16 = use_bf16(precision, device)
+    shapes = pyramid_shapes(tuple(full.shape[-2:]), pyramid)
+    if steps < len(shapes):
+        raise NSTError(
+            f"{steps} steps are too few for {len(shapes)} sizes; give one each at least."
+        )
+    starts = {"noise": white_noise(shapes[0], seed), **starts}
+    if isinstance(init, str):
+        if init not in starts:
+            raise NSTError(f"Unknown init {init!r}; choose one of {', '.join(starts)} or an image.")
+        init = starts[init]
+    stages = [
+        Stage(shape, n, lambda shape=shape: Objective(network, terms(network, shape, bf16), bf16))
+        for shape, n in zip(shapes, split_steps(steps, len(shapes)), strict=True)
+    ]
+    return optimize(stages, init, **run)
