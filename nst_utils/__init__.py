@@ -17,6 +17,7 @@ from nst_utils.losses import (
     variation_term,
 )
 from nst_utils.optimize import Result, Stage, optimize
+from nst_utils.plotting import animate, notebook_style, plot_history, show
 from nst_utils.runtime import pick_device, set_seed
 from nst_utils.synthesis import (
     reconstruct_content,
@@ -37,17 +38,21 @@ __all__ = [
     "Result",
     "Stage",
     "Term",
+    "animate",
     "content_loss",
     "content_term",
     "gram_matrix",
     "load_backbone",
     "load_image",
+    "notebook_style",
     "optimize",
     "pick_device",
+    "plot_history",
     "reconstruct_content",
     "resize",
     "save_image",
     "set_seed",
+    "show",
     "style_loss",
     "style_term",
     "synthesize_texture",

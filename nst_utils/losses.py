@@ -68,8 +68,8 @@ def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tenso
         target: A, the same shape.
         convention: "paper" is 1/(4 N_l^2) sum (G - A)^2. As both matrices are already divided by
             their M_l, at equal sizes this is the paper's 1/(4 N_l^2 M_l^2) sum (G - A)^2. Others:
-            "sum" = 4 N_l^2 x paper; "mean" = 4 / B x paper; "relative" = sum (G - A)^2 / sum A^2,
-            the same for a faint and a strong style (paper x 4 N_l^2 / sum A^2).
+            "sum" = 4 N_l^2 x paper; "mean" = 4 / B x paper; "relative" = |G - A| / |A|, the norm
+            of the difference over the target's, the root of paper x 4 N_l^2 / |A|^2.
 
     Returns:
         A scalar, at least 0.
@@ -84,12 +84,12 @@ def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tenso
         )
     squares = (gram - target).square().sum()
     if convention == "relative":
-        return ((squares + 1e-12) / target.square().sum().clamp_min(1e-12)).sqrt()
+        # The small constants keep the root's derivative finite where G = A, and A = 0 harmless.
+        return (squares / target.square().sum().clamp_min(1e-12) + 1e-12).sqrt()
     scales = {
         "paper": 1 / (4 * gram.shape[-1] ** 2),
         "sum": 1.0,
         "mean": 1 / gram.numel(),
-        "relative": 1 / target.square().sum().clamp_min(1e-12),
     }
     return squares * _pick("convention", convention, scales)
 

@@ -182,19 +182,13 @@ def white_noise(shape: tuple[int, int], seed: int = 0) -> Tensor:
 
 
 def weigh_layers(layers: Iterable[str] | Mapping[str, float]) -> dict[str, float]:
-    """Style layers as a dict from layer to w_l.
-
-    A list without weights, from shallow to deep, gets weights that sum to 1, each a quarter of the
-    one before (256:64:16:4:1 for five, K. Crowson's choice). The paper's equal weights leave
-    coloured noise at the fine scales of a narrow network.
-    """
+    """Style layers as a dict from layer to w_l; a list gets the paper's equal weights, 1/n each."""
     if isinstance(layers, Mapping):
         return dict(layers)
     layers = [layers] if isinstance(layers, str) else list(layers)
     if not layers:
         raise NSTError("There are no style layers; name at least one.")
-    shares = [4.0**-i for i in range(len(layers))]
-    return {layer: share / sum(shares) for layer, share in zip(layers, shares, strict=True)}
+    return {layer: 1 / len(layers) for layer in layers}
 
 
 def _conventions(name: str) -> tuple[str, str]:
