@@ -33,21 +33,24 @@ class Sheet:
         self.rng = rng
         self.size = (WIDTH * SCALE, HEIGHT * SCALE)
         self.x, self.y = (v / SCALE for v in mesh(*self.size))
-        self.picture = np.broadcast_to(rgb("#f3ead3")[0], (*self.x.shape, 3)).copy()
+        self.picture = np.broadcast_to(rgb("#f7efda")[0], (*self.x.shape, 3)).copy()
         # Pools of pigment and streaks of the brush, shared by all washes.
         self.pools = fractal(rng, self.x.shape, 90, 5)
         self.streaks = noise(rng, self.x.shape, (120, 3)) * 0.6 + 0.4 * noise(rng, self.x.shape, 4)
 
     def wash(self, mask: np.ndarray, colour: str, strength: float = 0.9, glaze=True) -> None:
-        """Lay a colour where the mask [H, W] is 1: a glaze darkens what is below, gouache covers it.
+        """Lay a colour where the mask [H, W] is 1, as a glaze over what is below or covering it.
 
         Pigment gathers in pools and at the edge, as it does when it dries.
         """
-        uneven = 1 + 0.16 * self.pools + 0.07 * self.streaks
-        rim = 0.25 * np.clip(mask - blur(mask, 4), 0, 1) / 0.5
+        rows, columns = np.nonzero(mask.max(1))[0], np.nonzero(mask.max(0))[0]
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        mask, below = mask[box], self.picture[box]
+        uneven = 1 + 0.16 * self.pools[box] + 0.07 * self.streaks[box]
+        rim = 0.5 * np.clip(mask - blur(mask, 4), 0, 1)
         tone = mix(np.ones(3), rgb(colour)[0], np.clip(strength * (uneven + rim), 0, 1))
-        laid = self.picture * tone if glaze else mix(tone, rgb(colour)[0], 0.55)
-        self.picture = mix(self.picture, laid, mask)
+        laid = below * tone if glaze else mix(tone, rgb(colour)[0], 0.55)
+        self.picture[box] = mix(below, laid, mask)
 
     def mask(self, draw) -> np.ndarray:
         """The mask that `draw`, a function of an ImageDraw, leaves."""
@@ -126,6 +129,7 @@ def comb(sheet: Sheet, spine: np.ndarray, length: float, every: int, width: floa
     """Short strokes across a curve, like the teeth of a comb."""
     tangent = np.gradient(spine, axis=0)
     side = np.stack([-tangent[:, 1], tangent[:, 0]], 1) / np.hypot(*tangent.T)[:, None]
+    sheet.line(spine, 1.2)
     for k in range(0, len(spine), every):
         reach = length * (0.6 + 0.4 * np.sin(k / 9))
         sheet.line([spine[k] - side[k] * reach, spine[k] + side[k] * reach], width)
@@ -141,21 +145,50 @@ def lattice(sheet: Sheet, x, y, angle, count, pitch, length, width) -> None:
         )
 
 
+def stipple(sheet: Sheet, corners, count: int, colour: str = INK) -> None:
+    """Dots inside a triangle, denser and larger towards its first corner."""
+    rng = sheet.rng
+    corners = np.array(corners, float)
+    u, v = rng.random(count) ** 1.6, rng.random(count)
+    places = corners[0] + u[:, None] * (
+        (1 - v)[:, None] * (corners[1] - corners[0]) + v[:, None] * (corners[2] - corners[0])
+    )
+
+    def dots(draw):
+        for (x, y), away in zip(places * SCALE, u, strict=True):
+            radius = SCALE * (1.5 - 0.9 * away)
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=230)
+
+    sheet.wash(sheet.mask(dots), colour, 0.95, False)
+
+
+def beads(sheet: Sheet, start, stop, count: int, colours: list[str]) -> None:
+    """Half discs along a line, alternately above and below it."""
+    start, stop = np.array(start, float), np.array(stop, float)
+    angle = np.arctan2(*(stop - start)[::-1])
+    for k in range(count):
+        x, y = start + (stop - start) * (k + 0.5) / count
+        radius = np.hypot(*(stop - start)) / count / 2 * (0.7 + 0.3 * np.sin(k))
+        half = circle(x, y, radius, angle + np.pi * (k % 2), angle + np.pi * (k % 2) + np.pi)
+        sheet.polygon(half, colours[k % len(colours)], 0.92, False)
+        sheet.line(half, 1.0)
+
+
 def ground(sheet: Sheet) -> None:
     """Soft clouds of colour under everything."""
     for x, y, radius, colour, strength in (
-        (110, 90, 190, SKY, 0.42), (560, 120, 200, ROSE, 0.4), (90, 440, 180, OCHRE, 0.35),
-        (600, 450, 190, SKY, 0.4), (360, 300, 170, YELLOW, 0.22), (330, 30, 120, GREEN, 0.18),
+        (90, 60, 180, SKY, 0.3), (585, 190, 170, ROSE, 0.2), (60, 460, 190, YELLOW, 0.3),
+        (600, 470, 180, SKY, 0.34), (360, 290, 150, YELLOW, 0.2), (330, 20, 110, ROSE, 0.16),
     ):  # fmt: skip
         sheet.halo(x, y, radius, colour, strength)
 
 
 def planes(sheet: Sheet) -> None:
     """The large transparent shapes: triangles, a trapezium, a quarter of rings."""
-    sheet.polygon([(286, 492), (418, 62), (566, 452)], YELLOW, 0.75)
-    sheet.polygon([(226, 398), (540, 214), (470, 506)], SKY, 0.7)
-    sheet.polygon([(40, 300), (260, 340), (70, 500)], ROSE, 0.65)
-    sheet.polygon([(20, 350), (196, 250), (300, 452), (120, 470)], TEAL, 0.38)
+    sheet.polygon([(286, 492), (418, 62), (566, 452)], YELLOW, 0.85)
+    sheet.polygon([(226, 398), (540, 214), (470, 506)], SKY, 0.85)
+    sheet.polygon([(40, 300), (262, 336), (70, 500)], ROSE, 0.8)
+    sheet.polygon([(20, 350), (196, 250), (300, 452), (120, 470)], YELLOW, 0.6)
     sheet.polygon([(340, 20), (470, 90), (360, 190)], VIOLET, 0.5)
     for k, colour in enumerate((BLUE, SKY, YELLOW, ORANGE, RED, INK, ROSE, GREEN)):
         ring = np.vstack([circle(640, 0, 150 - 15 * k, np.pi / 2, np.pi), [(640, 0)]])
@@ -170,8 +203,8 @@ def planes(sheet: Sheet) -> None:
 
 def circles(sheet: Sheet) -> None:
     """The great disc with its glow, and the small ones around it."""
-    sheet.halo(186, 176, 170, ROSE, 0.75)
-    sheet.halo(186, 176, 128, ORANGE, 0.35)
+    sheet.halo(186, 176, 165, ROSE, 0.6)
+    sheet.halo(186, 176, 128, ORANGE, 0.3)
     target(
         sheet, 186, 176, 104, [VIOLET, BLUE, INK, RED, ORANGE, YELLOW, INK, "#f3ead3"], (16, -12)
     )
@@ -185,7 +218,7 @@ def circles(sheet: Sheet) -> None:
     sheet.disc(448, 150, 40, GREEN, 0.5)
     rng = sheet.rng
     for x, y in ((350, 226), (368, 214), (388, 204), (410, 196), (434, 190), (250, 470), (270, 486),
-                 (606, 392), (618, 414), (600, 436), (30, 216), (44, 238), (28, 258), (470, 30)):  # fmt: skip
+                 (606, 392), (618, 414), (600, 436), (470, 30)):  # fmt: skip
         radius = rng.uniform(3.5, 8)
         sheet.disc(x, y, radius, rng.choice([RED, INK, BLUE, YELLOW, TEAL]), 0.95, False)
         sheet.line(circle(x, y, radius + 3), 0.8)
@@ -194,12 +227,12 @@ def circles(sheet: Sheet) -> None:
 def lines(sheet: Sheet) -> None:
     """Ink over everything: beams, arcs, waves, combs, grids."""
     for points, width in (
-        ([(28, 492), (618, 66)], 5.0), ([(300, 506), (428, 14)], 2.6), ([(8, 128), (628, 348)], 3.2),
+        ([(28, 492), (618, 66)], 5.0), ([(300, 506), (428, 14)], 2.6),
+        ([(8, 128), (628, 348)], 3.2), ([(230, 500), (560, 200)], 1.1),
         ([(344, 8), (630, 470)], 1.3), ([(356, 8), (638, 462)], 1.3), ([(372, 6), (640, 440)], 2.6),
-        ([(230, 500), (560, 200)], 1.1), ([(16, 330), (330, 420)], 1.4), ([(10, 340), (324, 434)], 1.4),
+        ([(16, 330), (330, 420)], 1.4), ([(10, 340), (324, 434)], 1.4),
     ):  # fmt: skip
         sheet.line(points, width, taper=0.05)
-    sheet.polygon([(286, 492), (418, 62), (566, 452)], INK, 0.0)
     for corners in ([(286, 492), (418, 62), (566, 452)], [(226, 398), (540, 214), (470, 506)]):
         for a, b in zip(corners, [*corners[1:], corners[0]], strict=True):
             sheet.line([a, b], 1.1)
@@ -212,9 +245,24 @@ def lines(sheet: Sheet) -> None:
         snake = np.stack([330 + 250 * t, 470 + 9 * k + 13 * np.sin(4.5 * np.pi * t + 0.2 * k)], 1)
         sheet.line(snake, (4.5, 2.4, 1.4, 0.9)[k], taper=0.3)
     comb(sheet, circle(480, 470, 250, -2.5, -1.75), 9, 8, 1.5)
-    comb(sheet, spline([(24, 300), (70, 270), (60, 380), (110, 400)], 100), 7, 8, 1.3)
+    comb(sheet, spline([(560, 250), (600, 270), (590, 330), (626, 372)], 100), 7, 8, 1.3)
     lattice(sheet, 478, 128, 0.42, 7, 11, 80, 0.9)
     lattice(sheet, 190, 330, -0.5, 5, 9, 70, 0.8)
+
+
+def patterns(sheet: Sheet) -> None:
+    """Boards, beads, dots and hatching inside the large shapes."""
+    board(sheet, 424, 282, 0.36, (6, 5), 17, [RED, YELLOW, "#f3ead3", SKY], 0.25)
+    board(sheet, 216, 20, -0.16, (7, 2), 13, [ORANGE, "#f3ead3", TEAL], -0.2)
+    board(sheet, 536, 392, -0.45, (5, 4), 14, ["#f3ead3", VIOLET, OCHRE], 0.0)
+    beads(sheet, (200, 368), (345, 263), 7, [RED, YELLOW, BLUE, "#f3ead3"])
+    beads(sheet, (24, 182), (60, 420), 9, [TEAL, ORANGE, INK])
+    stipple(sheet, [(340, 20), (470, 90), (360, 190)], 260)
+    stipple(sheet, [(470, 506), (226, 398), (400, 300)], 420, BLUE)
+    stipple(sheet, [(262, 336), (40, 300), (70, 500)], 300, RED)
+    for k in range(16):
+        t = k / 15
+        sheet.line([(418 - 82 * t, 62 + 268 * t), (418 + 30 * t, 62 + 300 * t)], 0.8)
 
 
 def geometric(rng: np.random.Generator) -> Image.Image:
@@ -223,9 +271,7 @@ def geometric(rng: np.random.Generator) -> Image.Image:
     ground(sheet)
     planes(sheet)
     circles(sheet)
-    board(sheet, 424, 282, 0.36, (6, 5), 17, [RED, YELLOW, "#f3ead3", SKY], 0.25)
-    board(sheet, 216, 20, -0.16, (7, 2), 13, [ORANGE, "#f3ead3", TEAL], -0.2)
-    board(sheet, 544, 400, -0.45, (4, 4), 14, ["#f3ead3", VIOLET, OCHRE], 0.0)
+    patterns(sheet)
     lines(sheet)
     paper = 1 + 0.03 * grain(rng, sheet.x.shape)
     return finish(sheet.picture * paper[..., None])

@@ -39,7 +39,7 @@ GLASS = {
     "heart": rgb("#3a1440", "#f6c52f"),
     "leaf": rgb("#4fae2e", "#8ccf3f", "#2b8f3a"),
     "bird": rgb("#ffffff", "#eef4ff", "#dbe6ff"),
-    "border": rgb("#a80f2c", "#12358f", "#a80f2c", "#0f6a4a"),
+    "border": rgb("#b3122e", "#12358f", "#b3122e", "#5b2a8f"),
     "gold": rgb("#ffc93a", "#f5a623"),
 }
 KINDS = list(GLASS)
@@ -82,26 +82,15 @@ def sky(window: Window) -> None:
     turn = np.arctan2(dy, dx) / (2 * np.pi) + 0.035 * np.sin(r / 34)
     radii = [0, 20, 50, 82, 118, 158, 204, 256, 314, 380, 470, 700]
     counts = [1, 8, 16, 16, 24, 24, 32, 32, 40, 40, 48]
-    kinds = [
-        "sun",
-        "sun",
-        "flame",
-        "flame",
-        "rose",
-        "dusk",
-        "night",
-        "night",
-        "night",
-        "night",
-        "night",
-    ]
+    kinds = ["sun", "sun", "flame", "flame", "rose", "dusk", *["night"] * 5]
     for i, (low, high, count, kind) in enumerate(
         zip(radii, radii[1:], counts, kinds, strict=False)
     ):
         bulge = 5 * np.cos(2 * np.pi * count * (turn + 0.5 * (i % 2) / count)) if 1 < i < 10 else 0
         bend = 4 * np.sin(4 * np.pi * turn + i) if i > 2 else 0
         ring = r >= (low + bulge + bend if i else 0)
-        window.cut(kind, ring & (r < high + 30), turn * count + 0.5 * (i % 2), np.full_like(r, i))
+        ray = np.floor(turn * count + 0.5 * (i % 2)) % count
+        window.cut(kind, ring & (r < high + 30), ray, np.full_like(r, i))
 
 
 def land(window: Window) -> None:
@@ -130,8 +119,7 @@ def land(window: Window) -> None:
         depth = y - top
         row = np.floor(depth / 27)
         window.cut(kind, depth > 0, (x + lean * depth + 17 * row) / size + 20, row)
-        if kind != "near":
-            river(window, top)
+        river(window, top)
 
 
 def river(window: Window, below: np.ndarray) -> None:
@@ -139,11 +127,11 @@ def river(window: Window, below: np.ndarray) -> None:
     x, y = window.x, window.y
     t = np.clip((y - 392) / 240, 0, 1.1)
     centre = 262 + 70 * np.sin(5.2 * t + 0.3) * (0.25 + t)
-    half = 9 + 82 * t**1.25
+    half = 13 + 92 * t**1.3
     inside = (np.abs(x - centre) < half) & (y > below)
     across = (x - centre) / half
-    row = np.floor((y + 5 * np.sin(x / 17)) / (9 + 12 * t))
-    window.cut("river", inside, row, across * 1.5 + 0.5 * (row % 2) + 20)
+    row = np.floor(1.15 * np.sqrt(np.clip(y + 5 * np.sin(x / 23) - 380, 0, None)))
+    window.cut("river", inside, row, across * (0.8 + 0.9 * t) + 0.5 * (row % 2) + 20)
     window.cut(
         "glint", inside & (np.abs(across + 0.3 * np.sin(row * 2.4)) < 0.2) & (row % 2 < 1), row
     )
@@ -161,8 +149,15 @@ def petal(centre: tuple[float, float], angle: float, length: float, width: float
 def flowers(window: Window) -> None:
     """Poppies along the lower edge, with stems and leaves."""
     rng = window.rng
-    for x, y, size in ((66, 520, 34), (128, 566, 30), (46, 590, 26), (446, 516, 34), (390, 570, 30),
-                       (462, 586, 27), (202, 598, 22), (318, 600, 22)):  # fmt: skip
+    places = (
+        (78, 500, 50),
+        (138, 570, 42),
+        (62, 588, 32),
+        (436, 506, 48),
+        (378, 580, 38),
+        (456, 590, 34),
+    )
+    for x, y, size in places:
         foot = x + rng.uniform(-14, 14)
         stem = spline([(x, y), (x + 8, (y + 650) / 2), (foot, 650)], 20)
         window.shape("leaf", np.vstack([stem - (2.5, 0), stem[::-1] + (2.5, 0)]))
@@ -180,7 +175,7 @@ def flowers(window: Window) -> None:
 
 def birds(window: Window) -> None:
     """White birds in flight: two wings of three feathers, a body and a tail."""
-    for x, y, size, lean in ((118, 128, 60, -0.25), (404, 106, 52, 0.2), (352, 330, 0, 0)):
+    for x, y, size, lean in ((116, 126, 76, -0.3), (408, 104, 64, 0.25)):
         for k, (angle, length) in enumerate(
             ((-2.55, 1.0), (-2.2, 0.85), (-0.95, 0.85), (-0.6, 1.0))
         ):
@@ -210,13 +205,7 @@ def light(window: Window) -> np.ndarray:
     values, pane = np.unique(window.labels, return_inverse=True)
     pane = pane.reshape(shape)
     kinds = values // 10000
-    pick = rng.random((len(values), 2))
-    first = np.array(
-        [GLASS[KINDS[k]][int(p * len(GLASS[KINDS[k]]))] for k, p in zip(kinds, pick[:, 0])]
-    )
-    second = np.array(
-        [GLASS[KINDS[k]][int(p * len(GLASS[KINDS[k]]))] for k, p in zip(kinds, pick[:, 1])]
-    )
+    first, second = (np.array([rng.choice(GLASS[KINDS[k]]) for k in kinds]) for _ in range(2))
     # Four sheets of streaky glass, each pulled in its own direction; every pane is cut from one.
     cells = ((150, 12), (12, 150), (70, 22), (26, 60))
     sheets = np.stack([fractal(rng, shape, cell, 4) for cell in cells])
@@ -225,9 +214,9 @@ def light(window: Window) -> np.ndarray:
     colour = mix(first[pane], second[pane], np.clip(0.35 + 0.6 * streak, 0, 1))
     ripple = 0.10 * noise(rng, shape, 7) + 0.16 * streak
     colour = colour * (rng.uniform(0.8, 1.12, len(values))[pane] * (1 + ripple))[..., None]
-    seeds = smoothstep(0.86, 1.15, noise(rng, shape, 5))
+    seeds = smoothstep(1.0, 1.3, noise(rng, shape, 6))
     far = np.hypot(window.x - SUN[0], window.y - SUN[1]) / 600
-    return mix(colour, np.ones(3), 0.35 * seeds) * (1.12 - 0.5 * far)[..., None]
+    return mix(colour, np.ones(3), 0.25 * seeds) * (1.26 - 0.42 * far)[..., None]
 
 
 def lead(window: Window, picture: np.ndarray) -> np.ndarray:
@@ -236,7 +225,7 @@ def lead(window: Window, picture: np.ndarray) -> np.ndarray:
     thick = distance(borders(window.labels // 10000), 10)
     glow = 0.62 + 0.48 * smoothstep(2, 26, thin)
     picture = picture * glow[..., None]
-    came = np.minimum(thin / 4.2, thick / 6.2)
+    came = np.minimum(thin / 3.8, thick / 5.6)
     height = blur(np.sqrt(np.clip(1 - came**2, 0, 1)).astype(np.float32), 1)
     down, right = np.gradient(height)
     tarnish = fractal(window.rng, thin.shape, 24, 3)

@@ -1,86 +1,12 @@
 """A valley in ink: an engraving whose lines follow the form and swell with the shade."""
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from .canvas import (
-    SCALE,
-    blur,
-    finish,
-    fractal,
-    grain,
-    mesh,
-    mix,
-    noise,
-    rgb,
-    smoothstep,
-    spline,
-    stroke,
-    swell,
-)
+from .canvas import SCALE, blur, finish, fractal, grain, mix, noise, rgb, smoothstep, spline
+from .engraving import HEIGHT, WIDTH, Plate
 
-WIDTH, HEIGHT = 640, 480
 MARGIN = 16
-
-
-class Plate:
-    """An engraver's plate: ink [H, W] in [0, 1], drawn from the far to the near.
-
-    Points and pitches are in pixels of the final picture; tones run from 0, black, to 1, paper.
-    """
-
-    def __init__(self, rng: np.random.Generator):
-        self.rng = rng
-        self.x, self.y = (v / SCALE for v in mesh(WIDTH * SCALE, HEIGHT * SCALE))
-        self.ink = np.zeros(self.x.shape, np.float32)
-        self.tone = np.ones(self.x.shape, np.float32)
-        # A hand is never quite steady, and presses now more, now less.
-        self.sway = fractal(rng, self.x.shape, 110, 3)
-        self.press = 0.6 * noise(rng, self.x.shape, 26) + 0.4 * noise(rng, self.x.shape, 7)
-
-    def family(self, angle: float, pitch: float, bend: np.ndarray | float = 0) -> np.ndarray:
-        """Distance in pixels [H, W] to the nearest of parallel lines at an angle (radians)."""
-        across = self.y * np.cos(angle) - self.x * np.sin(angle) + 1.6 * self.sway + bend
-        return np.abs(across / pitch % 1 - 0.5) * pitch
-
-    def lay(
-        self, where: np.ndarray, tone: np.ndarray | float, *families: tuple, start=0.95
-    ) -> None:
-        """Cover a region: the first family of lines from tone `start` on, the next ones in shade.
-
-        Each family is (angle, pitch) or (angle, pitch, bend); its lines widen as the tone falls.
-        """
-        tone = np.broadcast_to(np.asarray(tone, np.float32), self.x.shape)
-        ink = np.zeros_like(self.ink)
-        for k, family in enumerate(families):
-            begin = start * (1, 0.52, 0.3)[k]
-            share = np.clip((begin - tone) / begin, 0, 1) * (0.62, 0.5, 0.45)[k]
-            share = share * (1 + 0.3 * self.press) - 0.05 * (1 + self.press)
-            half = 0.5 * family[1] * share
-            ink = np.maximum(ink, smoothstep(0.3, -0.3, self.family(*family) - half))
-        self.ink = np.where(where, ink, self.ink)
-        self.tone = np.where(where, tone, self.tone)
-
-    def area(self, points) -> np.ndarray:
-        """The inside of a polygon, [H, W]."""
-        image = Image.new("1", self.x.shape[::-1])
-        ImageDraw.Draw(image).polygon([tuple(p) for p in np.asarray(points, float) * SCALE], fill=1)
-        return np.array(image)
-
-    def block(self, points, tone: float, *families: tuple, outline: float = 0.9) -> None:
-        """Cover a polygon and draw its contour."""
-        self.lay(self.area(points), tone, *families)
-        for a, b in zip(points, [*points[1:], points[0]], strict=True):
-            self.strokes([np.linspace(a, b, 12)], outline)
-
-    def strokes(self, curves: list[np.ndarray], width: float, ink: float = 1.0, taper=0.25) -> None:
-        """Draw single lines, each swelling and tapering; ink 0 scratches white lines."""
-        image = Image.fromarray((self.ink * 255).astype(np.uint8))
-        draw = ImageDraw.Draw(image)
-        for curve in curves:
-            widths = swell(self.rng, len(curve), width * SCALE, taper) + 0.6
-            stroke(draw, curve * SCALE, widths, int(255 * ink))
-        self.ink = np.asarray(image, np.float32) / 255
 
 
 def sky(plate: Plate) -> None:
@@ -89,7 +15,7 @@ def sky(plate: Plate) -> None:
     puff = fractal(rng, x.shape, (260, 130), 5) + 0.35 * np.sin((x + 1.4 * y) / 70)
     cloud = smoothstep(-0.1, 0.5, puff)
     side = np.clip(12 * np.gradient(blur(puff, 6), axis=0), -0.3, 0.3)
-    tone = 0.52 + 0.28 * y / 260 + 0.42 * cloud - 0.9 * np.maximum(side, 0)
+    tone = 0.4 + 0.4 * y / 260 + 0.42 * cloud - 0.9 * np.maximum(side, 0)
     glow = np.exp(-(((x - 330) / 150) ** 2 + ((y - 190) / 90) ** 2))
     plate.lay(y < HEIGHT, tone + 0.35 * glow, (0.02, 4.0, 10 * puff), (0.5, 4.6, 6 * puff))
 
@@ -150,26 +76,31 @@ def forest(plate: Plate) -> None:
         pine(plate, x, y, 14 + 0.42 * max(y - 250, 0) + plate.rng.uniform(0, 7))
 
 
+def river(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The middle and half the width of the river at the height y."""
+    t = np.clip((y - 306) / 174, 0, 1.1)
+    return 352 - 70 * np.sin(3.6 * t + 0.2) * (0.3 + t), 13 + 118 * t**1.5 + 2.5 * np.sin(y / 5)
+
+
 def meadow(plate: Plate) -> None:
     """The valley floor: lines that follow the ground, and the river between its banks."""
     rng, x, y = plate.rng, plate.x, plate.y
     ground = 306 + 9 * np.sin(x / 84 + 1) + 4 * np.sin(x / 31)
     roll = 9 * np.sin(x / 63 + y / 25) + 8 * fractal(rng, x.shape, 130, 3)
-    tone = 0.74 + 0.16 * np.sin(x / 63 + y / 25 - 1) - 0.0011 * (y - 306) + 0.1 * plate.sway
+    tone = 0.74 + 0.16 * np.sin(x / 63 + y / 25 - 1) - 0.0021 * (y - 306) + 0.1 * plate.sway
     plate.lay(y > ground, tone, (0.06, 4.4, roll), (-0.6, 4.6, roll))
-    t = np.clip((y - 306) / 174, 0, 1.1)
-    centre = 352 - 70 * np.sin(3.6 * t + 0.2) * (0.3 + t)
-    half = 13 + 118 * t**1.5 + 2.5 * np.sin(y / 5)
+    centre, half = river(y)
     across = (x - centre) / half
-    water = (np.abs(across) < 1) & (y > ground)
-    mirror = (
-        0.85 - 0.55 * smoothstep(0.25, 1.0, np.abs(across)) + 0.3 * noise(rng, x.shape, (90, 7))
+    water = (np.abs(across) < 1) & (y > 328)
+    # Mountains and banks lie mirrored in the water; the sky's gleam runs down the middle.
+    streak = noise(rng, x.shape, (110, 6)) + 0.5 * noise(rng, x.shape, (40, 3))
+    gleam = np.exp(-(((across + 0.15) / 0.4) ** 2)) * (0.45 + 0.55 * np.clip((y - 306) / 174, 0, 1))
+    mirror = 0.34 + 0.5 * gleam + 0.28 * streak - 0.2 * smoothstep(0.6, 1.0, np.abs(across))
+    plate.lay(
+        water, mirror, (0.0, 3.6, 1.6 * noise(rng, x.shape, (60, 9))), (0.1, 3.7), (-0.1, 3.9)
     )
-    plate.lay(water, mirror, (0.0, 3.6, 1.6 * noise(rng, x.shape, (60, 9))), (0.12, 3.9))
-    rows = np.linspace(310, 492, 90)
-    s = np.clip((rows - 306) / 174, 0, 1.1)
-    middle = 352 - 70 * np.sin(3.6 * s + 0.2) * (0.3 + s)
-    reach = 13 + 118 * s**1.5 + 2.5 * np.sin(rows / 5)
+    rows = np.linspace(328, 492, 90)
+    middle, reach = river(rows)
     plate.strokes([np.stack([middle + k * reach, rows], 1) for k in (-1, 1)], 1.8, taper=0)
 
 
@@ -191,7 +122,7 @@ def house(plate: Plate, x: float, y: float, w: float, h: float) -> None:
     for fx, fy in ((0.1, 0.35), (0.26, 0.35), (0.18, 0.85)):
         a, b = x + fx * w, y - fy * h
         plate.block(
-            [(a, b), (a + 0.07 * w, b), (a + 0.07 * w, b - 0.2 * h), (a, b - 0.2 * h)],
+            [(a, b), (a + 0.05 * w, b), (a + 0.05 * w, b - 0.16 * h), (a, b - 0.16 * h)],
             0.02,
             (0, 1.2),
         )
@@ -267,7 +198,7 @@ def clump(plate: Plate, x: float, y: float, size: float) -> None:
     turn = np.linspace(0, 2 * np.pi, 60)
     rim = size * (0.8 + 0.12 * np.sin(7 * turn + rng.uniform(0, 6)) + 0.08 * np.sin(13 * turn))
     edge = np.stack([x + rim * np.cos(turn), y + 0.75 * rim * np.sin(turn)], 1)
-    tone = 0.66 - 0.34 * ((plate.x - x) + (plate.y - y)) / size
+    tone = 0.6 - 0.4 * ((plate.x - x) + (plate.y - y)) / size
     plate.lay(plate.area(edge), tone, (0.7, 3.4, 3 * plate.press), (-0.5, 3.6, 3 * plate.press))
     loops = [[], []]
     for _ in range(int(size * 3.2)):
@@ -292,7 +223,7 @@ def foreground(plate: Plate) -> None:
         points = [
             (x + r * np.cos(a), y + 0.62 * r * np.sin(a)) for r, a in zip(reach, turn, strict=True)
         ]
-        tone = 0.6 - 0.4 * ((plate.x - x) + 0.8 * (plate.y - y)) / size + 0.15 * plate.press
+        tone = 0.5 - 0.42 * ((plate.x - x) + 0.8 * (plate.y - y)) / size + 0.2 * plate.sway
         plate.lay(plate.area(points), tone, (0.9, 3.4, 4 * plate.sway), (-0.4, 3.6), (0.2, 3.2))
         plate.strokes([np.array([*points, points[0]])], 1.6, taper=0)
     blades = []
@@ -312,8 +243,8 @@ def hatching(rng: np.random.Generator) -> Image.Image:
     """A mountain valley with a village, a bridge and an old tree, engraved and washed in sepia."""
     plate = Plate(rng)
     sky(plate)
-    range_of(plate, [(0, 190), (80, 150), (170, 196), (260, 170), (400, 200), (520, 140), (640, 180)],
-             10, 0.82, 4.2, 0.1)  # fmt: skip
+    far = [(0, 190), (80, 150), (170, 196), (260, 170), (400, 200), (520, 140), (640, 180)]
+    range_of(plate, far, 10, 0.82, 4.2, 0.1)
     range_of(plate, [(0, 250), (60, 210), (130, 150), (206, 84), (262, 150), (330, 232), (420, 262),
                      (500, 214), (570, 250), (640, 230)], 12, 0.56, 4.0, 0.24)  # fmt: skip
     meadow(plate)

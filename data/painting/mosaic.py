@@ -18,7 +18,6 @@ from .canvas import (
     ramp,
     rgb,
     smoothstep,
-    spline,
 )
 
 WIDTH, HEIGHT = 640, 480
@@ -72,8 +71,8 @@ def carp(design: Design, start: float, stop: float, kind: str) -> None:
     )
     side = normals(spine) * half[:, None]
     back = np.arctan2(*(spine[-1] - spine[-6])[::-1])
-    for lean, length in ((0.75, 88), (-0.75, 88), (0.28, 70), (-0.28, 70)):
-        design.petal(f"{kind} fin", spine[-3], back + lean, length, 30, -1.0 * lean)
+    for lean, length in ((0.7, 112), (-0.7, 112), (0.3, 74), (-0.3, 74)):
+        design.petal(f"{kind} fin", spine[-3], back + lean, length, 30, -0.9 * lean)
     for at, sign, length in ((22, 1, 66), (22, -1, 66), (50, 1, 40), (50, -1, 40)):
         along = np.arctan2(*(spine[at + 4] - spine[at])[::-1])
         design.petal(
@@ -225,7 +224,7 @@ def water(rng, design: Design, points: np.ndarray) -> np.ndarray:
     ]
     wave = 0.5 + 0.5 * np.sin(far / 6.2 + 2.5 * swirl)
     depth = np.clip(
-        0.12 + far / 95 + 0.3 * swirl - 0.22 * wave + rng.normal(0, 0.06, len(far)), 0, 1
+        0.2 + far / 95 + 0.3 * swirl - 0.22 * wave + rng.normal(0, 0.06, len(far)), 0, 1
     )
     tone = ramp(rgb("#bfe6d8", "#4fb7b5", "#1f86a0", "#155f8a", "#123f6e", "#0e2a52"), depth)
     gilded = rng.random(len(far)) < 0.015
@@ -238,7 +237,7 @@ def scaled(rng, name: str, along: np.ndarray, across: np.ndarray, points: np.nda
     light, deep = rgb("#f6ead2", "#d8401f") if red else rgb("#f7c548", "#c9661a")
     if name.endswith("fin"):
         ray = 0.5 + 0.5 * np.sin(across * 9)
-        return mix(light, deep, np.clip(1.05 - 1.1 * along + 0.25 * ray, 0, 1))
+        return mix(light, deep, np.clip(0.95 - 0.75 * along + 0.3 * ray, 0, 1))
     patch = (
         np.sin(9.5 * along + 1.6)
         + 0.7 * np.sin(3.2 * across + 14 * along)
@@ -284,6 +283,6 @@ def mosaic(rng: np.random.Generator) -> Image.Image:
     height = smoothstep(1.0, 4.5, joint)
     down, right = np.gradient(blur(height, 1))
     texture = 0.06 * fractal(rng, joint.shape, 9, 3) + 0.03 * rng.standard_normal(joint.shape)
-    light = np.clip(1.02 + lean - 0.9 * (down + right) + texture, 0.4, 1.6)
+    light = np.clip(1.1 + lean - 0.9 * (down + right) + texture, 0.4, 1.6)
     grout = rgb("#5b5247")[0] * (0.85 + 0.25 * noise(rng, joint.shape, 3))[..., None]
     return finish(mix(grout, tone * light[..., None], smoothstep(1.2, 2.4, joint)))

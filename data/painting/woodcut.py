@@ -68,7 +68,7 @@ class Block:
     def disc(self, centre: np.ndarray, radius: float, fill: str, outline: float = 0) -> None:
         """Print a disc, not quite round, with a contour if one is asked for."""
         angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-        wobble = 1 + 0.06 * np.sin(2 * angle + self.rng.uniform(0, 6))
+        wobble = 1 + 0.9 / (radius + 12) * np.sin(2 * angle + self.rng.uniform(0, 6))
         ring = np.stack([np.cos(angle), np.sin(angle)], 1) * (radius * wobble)[:, None]
         self.shape(np.asarray(centre) + ring, fill, outline)
 
