@@ -26,7 +26,7 @@ def paint(name: str, folder: Path) -> np.ndarray:
     """Run the command in a process of its own, as a user does."""
     command = [sys.executable, DATA / "paint.py", name, "--out", folder]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
-    return pixels(folder / f"{name}.jpg")
+    return pixels(folder / "style" / f"{name}.jpg")
 
 
 def test_every_picture_is_credited_and_every_credit_has_its_picture():

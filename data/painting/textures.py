@@ -1,7 +1,5 @@
 """Five textures in colour for texture synthesis: 320 px squares that look alike everywhere."""
 
-from collections.abc import Callable
-
 import numpy as np
 from PIL import Image
 
@@ -161,12 +159,3 @@ def leaves(rng: np.random.Generator) -> Image.Image:
             floor.paste("#0c0705", (at[0] + 4, at[1] + 5), shadow)
             floor.paste(tile.convert("RGB"), at, tile)
     return finish(np.asarray(floor, np.float32) / 255)
-
-
-TEXTURES: dict[str, Callable[[np.random.Generator], Image.Image]] = {
-    "pebbles": pebbles,
-    "cloth": cloth,
-    "wood": wood,
-    "scales": scales,
-    "leaves": leaves,
-}
