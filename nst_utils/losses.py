@@ -83,15 +83,15 @@ def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tenso
             "both must come from the same layer."
         )
     squares = (gram - target).square().sum()
-    if convention == "relative":
-        # The small constants keep the root's derivative finite where G = A, and A = 0 harmless.
-        return (squares / target.square().sum().clamp_min(1e-12) + 1e-12).sqrt()
     scales = {
         "paper": 1 / (4 * gram.shape[-1] ** 2),
         "sum": 1.0,
         "mean": 1 / gram.numel(),
+        "relative": 1 / target.square().sum().clamp_min(1e-12),
     }
-    return squares * _pick("convention", convention, scales)
+    loss = squares * _pick("convention", convention, scales)
+    # A root has no derivative at 0; the small constant gives it one, 0 where G = A.
+    return (loss + 1e-12).sqrt() if convention == "relative" else loss
 
 
 def total_variation(image: Tensor) -> Tensor:
