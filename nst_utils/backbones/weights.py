@@ -1,6 +1,7 @@
 """Where a backbone's weights come from: embedded files, torchvision's download, or a seed."""
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import torch
@@ -87,23 +88,21 @@ def _read(path: Path, sha256: str) -> dict[str, Tensor]:
 
 def _torchvision_vgg19() -> dict[str, Tensor]:
     """VGG-19's ImageNet weights under the paper's layer names."""
-    from torchvision.models import VGG19_Weights, vgg19
+    from torchvision.models import VGG19_Weights
 
     weights = VGG19_Weights.IMAGENET1K_V1
     try:
-        features = vgg19(weights=weights).features
-    except (OSError, RuntimeError) as error:
+        state = weights.get_state_dict(check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise NSTError(
-            f"VGG-19's weights (548 MB) could not be downloaded ({error}). Fetch {weights.url} "
-            f"on a machine with internet and put the file into {folder}, or use 'mini_vgg19'."
+            f"VGG-19's weights (548 MB) could not be fetched or read ({error}). Put {weights.url}, "
+            f"fetched on a machine with internet, into {folder}, or use 'mini_vgg19'."
         ) from error
-    convs = [module for module in features if isinstance(module, nn.Conv2d)]
-    return {
-        f"{name}.{kind}": getattr(conv, kind)
-        for name, conv in zip(VGG19_WIDTHS, convs, strict=True)
-        for kind in ("weight", "bias")
-    }
+    # features.0.weight, features.0.bias, features.2.weight ...: in the order of the network
+    values = [value for key, value in state.items() if key.startswith("features.")]
+    names = [f"{name}.{kind}" for name in VGG19_WIDTHS for kind in ("weight", "bias")]
+    return dict(zip(names, values, strict=True))
 
 
 def _randomise(backbone: Backbone, seed: int, scheme: str) -> None:
