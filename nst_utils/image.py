@@ -190,7 +190,7 @@ def _from_array(array: np.ndarray, name: str) -> torch.Tensor:
         colour, alpha = pixels[..., :3], pixels[..., 3:]
         pixels = colour * alpha + (1 - alpha)
     pixels = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    return torch.from_numpy(np.array(pixels.transpose(2, 0, 1), order="C"))[None]  # writable
 
 
 def _check_range(lowest: float, highest: float, name: str) -> None:

@@ -17,6 +17,7 @@ from nst_utils.losses import Objective
 LEARNING_RATE = {"adam": 0.03, "lbfgs": 1.0}  # Adam's is in units of the pixels' range [0, 1]
 EXPLOSION = 1e3  # a loss this many times its stage's first one has diverged
 RETRIES = 3
+THINNEST = 32  # pixels on a coarse stage's shorter side; relu5_1 needs 16
 
 
 @dataclass
@@ -61,11 +62,15 @@ def pyramid_shapes(
 ) -> list[tuple[int, int]]:
     """Sizes from coarse to fine, each sqrt(2) times the one before, ending at `shape` (H, W).
 
-    At most `levels` of them, and none with a longer side under `smallest` unless it is the last.
+    At most `levels` of them, and none with a longer side under `smallest` or a shorter one under 32
+    unless it is the last.
     """
     shapes = [shape]
-    while len(shapes) < levels and max(shapes[0]) / math.sqrt(2) >= smallest:
-        shapes.insert(0, tuple(max(1, round(side / math.sqrt(2))) for side in shapes[0]))
+    while len(shapes) < levels:
+        height, width = (side / math.sqrt(2) for side in shapes[0])
+        if max(height, width) < smallest or min(height, width) < THINNEST:
+            break
+        shapes.insert(0, (round(height), round(width)))
     return shapes
 
 
@@ -76,7 +81,8 @@ def split_steps(steps: int, stages: int) -> list[int]:
     """
     shares = np.arange(stages + 1, 1, -1)
     ends = np.round(np.cumsum(shares) / shares.sum() * steps).astype(int)
-    return [max(1, int(n)) for n in np.diff(ends, prepend=0)]
+    ends = ends.clip(np.arange(stages) + 1, np.arange(stages) + 1 + steps - stages)
+    return np.diff(ends, prepend=0).tolist()
 
 
 def optimize(
@@ -211,12 +217,13 @@ def _descend_lbfgs(pixels: Tensor, evaluate: Callable, rate: float, end: int, ru
 def _descend_adam(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
     optimizer = torch.optim.Adam([pixels], lr=rate, betas=(0.9, 0.99))
     steps = end - len(run.history)
-    for step in range(steps + 1):
+    for step in range(steps):
         optimizer.param_groups[0]["lr"] = rate * (0.55 + 0.45 * math.cos(math.pi * step / steps))
         evaluate()
         optimizer.step()
         with torch.no_grad():
             pixels.clamp_(0, 1)
+    raise _Enough
 
 
 def _frame(pixels: Tensor) -> np.ndarray:

@@ -14,12 +14,21 @@ def set_seed(seed: int = 0) -> torch.Generator:
     Draw noise from the generator and move it to the device: every device then gets the same.
     Raises NSTError unless 0 <= seed < 2**32.
     """
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:  # NumPy's range
-        raise NSTError(f"The seed {seed} is not a whole number from 0 to {2**32 - 1}.")
+    generator = seeded_generator(seed)
     random.seed(seed)
     torch.manual_seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed)
+    return generator
+
+
+def seeded_generator(seed: int) -> torch.Generator:
+    """Return a CPU generator of that seed and leave every global one as it is.
+
+    Raises NSTError unless 0 <= seed < 2**32.
+    """
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:  # NumPy's range
+        raise NSTError(f"The seed {seed} is not a whole number from 0 to {2**32 - 1}.")
     return torch.Generator().manual_seed(seed)
 
 

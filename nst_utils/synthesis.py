@@ -32,7 +32,7 @@ from nst_utils.losses import (
     variation_term,
 )
 from nst_utils.optimize import Result, Stage, optimize, pyramid_shapes, split_steps
-from nst_utils.runtime import pick_device, use_bf16
+from nst_utils.runtime import pick_device, seeded_generator, use_bf16
 
 # What the two conventions call the losses of one layer. "paper" sums content errors over positions
 # while the style is an average, so alpha/beta would have to change with the size, and a faint style
@@ -68,7 +68,7 @@ def reconstruct_content(
         NSTError: bad input, as a sentence.
     """
     content = load_image(content)
-    full = resize(content, size) if size else content
+    full = content if size is None else resize(content, size)
 
     def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
         target = _at(content, shape, network)
@@ -107,7 +107,7 @@ def synthesize_texture(
     """
     style = load_image(style)
     weights = weigh_layers(layers)
-    full = resize(style, size) if size else style
+    full = style if size is None else resize(style, size)
     _, style_convention = _conventions(convention)
 
     def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
@@ -156,10 +156,10 @@ def transfer_style(
     """
     content, style = load_image(content), load_image(style)
     weights = weigh_layers(style_layers)
-    full = resize(content, size) if size else content
+    full = content if size is None else resize(content, size)
     content_convention, style_convention = _conventions(convention)
-    if not style_scale > 0:
-        raise NSTError(f"The style scale is {style_scale}; it must be above 0.")
+    if not 0 < style_scale < float("inf"):
+        raise NSTError(f"The style scale is {style_scale}; it must be a number above 0.")
 
     def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
         p = _at(content, shape, network)
@@ -178,7 +178,7 @@ def transfer_style(
 
 def white_noise(shape: tuple[int, int], seed: int = 0) -> Tensor:
     """Uniform white noise [1, 3, H, W] in [0, 1], the same on every machine for the same seed."""
-    return torch.rand(1, 3, *shape, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(1, 3, *shape, generator=seeded_generator(seed))
 
 
 def weigh_layers(layers: Iterable[str] | Mapping[str, float]) -> dict[str, float]:
@@ -230,6 +230,7 @@ def _synthesize(
         if init not in starts:
             raise NSTError(f"Unknown init {init!r}; choose one of {', '.join(starts)} or an image.")
         init = starts[init]
+    init = load_image(init)  # an image of one's own may have NaN or another shape
     stages = [
         Stage(shape, n, lambda shape=shape: Objective(network, terms(network, shape, bf16), bf16))
         for shape, n in zip(shapes, split_steps(steps, len(shapes)), strict=True)
