@@ -31,6 +31,7 @@ SUPERVISED = (
 # 400 to 1,600 positions of a crop are enough, and a slice is far cheaper than drawn positions.
 STRIDE = {"1": 6, "2": 3, "3": 2, "4": 1, "5": 1}
 GRAM_WEIGHT = 0.3
+CHECKPOINT_EVERY = 250  # steps, some minutes on two cores
 FILE_NAMES = {0.5: "mini_vgg19", 0.25: "tiny_vgg19"}
 
 
@@ -182,7 +183,7 @@ def train(args: argparse.Namespace, photos: Photos, teachers: list[Backbone]) ->
                 for n, loss in losses.items()
             }
             bar.set_postfix({n: f"{loss:.3f}" for n, loss in recent.items()})
-        if (step + 1) % 250 == 0 or step + 1 == args.steps:
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == args.steps:
             _save_checkpoint(args.checkpoint, step + 1, everything)
     return {n: s.cpu().eval() for n, s in students.items()}
 
