@@ -67,10 +67,10 @@ def pyramid_shapes(
     """
     shapes = [shape]
     while len(shapes) < levels:
-        height, width = (side / math.sqrt(2) for side in shapes[0])
+        height, width = (round(side / math.sqrt(2)) for side in shapes[0])
         if max(height, width) < smallest or min(height, width) < THINNEST:
             break
-        shapes.insert(0, (round(height), round(width)))
+        shapes.insert(0, (height, width))
     return shapes
 
 

@@ -303,3 +303,12 @@ def test_widths_scale():
     assert list(half)[-1] == "conv5_1"
     ratios = np.array(list(half.values())) / np.array(list(quarter.values()))
     assert set(ratios) == {2}
+
+
+def test_a_vgg19_file_placed_by_hand_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    file = tmp_path / "checkpoints" / "vgg19-dcbb9e9d.pth"
+    file.parent.mkdir()
+    file.write_bytes(b"not the weights")
+    with pytest.raises(NSTError, match="damaged"):
+        load_backbone("vgg19")
