@@ -15,8 +15,8 @@ from nst_utils.image import DATA, load_image
 HERE = Path(__file__).parent
 # SHA-256 of the files that `python -m nst_utils.backbones.distill` wrote.
 EMBEDDED_SHA256 = {
-    "mini_vgg19": "46f9049dd4659b8dbfc24aa70806743ff5ca776bc774dbd19f46fcb9f38c6d14",
-    "tiny_vgg19": "0390593641751a28ce27466f75e24886fac0cb6b597882f9ef5081837bc42b20",
+    "mini_vgg19": "d371251609b0b1cbf454c9d4e243ddc59af735a6f832d2864d1101211a367d03",
+    "tiny_vgg19": "30feba022afc064a99f0df43c44959469feb65e0b6db630c00c06bc1a7a81b4c",
 }
 WIDTHS = {
     "mini_vgg19": scaled_widths(0.5),
@@ -81,9 +81,13 @@ def _read(path: Path, sha256: str) -> dict[str, Tensor]:
     """The float32 weights of a safetensors file whose hash is as it should be."""
     if not path.is_file():
         raise NSTError(f"The weights {path.name} are missing from the package; install it again.")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+    if _sha256(path) != sha256:
         raise NSTError(f"The weights {path.name} are damaged (wrong SHA-256); install them again.")
     return {f"convs.{key}": value.float() for key, value in load_file(path).items()}
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _torchvision_vgg19() -> dict[str, Tensor]:
@@ -91,10 +95,14 @@ def _torchvision_vgg19() -> dict[str, Tensor]:
     from torchvision.models import VGG19_Weights
 
     weights = VGG19_Weights.IMAGENET1K_V1
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / Path(weights.url).name
+    # torchvision checks a download; a file placed by hand is checked here. Its name ends in the hash.
+    if file.is_file() and not _sha256(file).startswith(file.stem.rpartition("-")[2]):
+        raise NSTError(f"{file} is damaged (wrong SHA-256); delete it and fetch it again.")
     try:
         state = weights.get_state_dict(check_hash=True, weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise NSTError(
             f"VGG-19's weights (548 MB) could not be fetched or read ({error}). Put {weights.url}, "
             f"fetched on a machine with internet, into {folder}, or use 'mini_vgg19'."
