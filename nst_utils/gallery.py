@@ -11,9 +11,9 @@ PAIRS = (
     ("china", "night"),
     ("chelsea", "wave"),
     ("coffee", "mosaic"),
-    ("astronaut", "stained_glass"),
-    ("flower", "pointillism"),
-    ("rocket", "autumn"),
+    ("flower", "marbled"),
+    ("rocket", "night"),
+    ("china", "hatching"),
 )
 
 

@@ -124,9 +124,9 @@ def transfer_style(
     size: int | None = 384,
     content_layer: str = CONTENT_LAYER,
     style_layers: Iterable[str] | Mapping[str, float] = STYLE_LAYERS,
-    alpha: float = 0.02,
+    alpha: float = 0.05,
     beta: float = 1.0,
-    variation: float = 1.0,
+    variation: float = 2.0,
     convention: str = "balanced",
     style_scale: float = 1.0,
     init: str | Tensor = "content",
@@ -146,7 +146,7 @@ def transfer_style(
             size and for every style) or "paper" (equations 1 and 4 as they stand).
         style_scale: the style's longer side relative to the result's; smaller is finer strokes.
         init: "content", "style", "noise" or an image.
-        options: see the module; by default 400 Adam evaluations over four sizes.
+        options: see the module; by default 400 L-BFGS evaluations over four sizes.
 
     Returns:
         A `Result` whose history has the content, style and variation losses.
@@ -171,8 +171,11 @@ def transfer_style(
         }
 
     starts = {"content": content, "style": style}
-    # Adam with clamped pixels reaches cleaner colours than L-BFGS in the same time.
-    defaults = {"steps": 400, "optimizer": "adam", "pyramid": 4}
+    # Chosen by eye on seven pairs. Coarse to fine: large strokes are laid out where they are cheap.
+    # alpha: 0.03 lets the style dissolve faces and houses, 0.1 leaves a tinted photograph.
+    # variation: below 1 flat skies turn grainy, above 5 fine strokes are lost. L-BFGS reaches
+    # smoother flat parts than Adam for the same number of evaluations.
+    defaults = {"steps": 400, "pyramid": 4}
     return _synthesize(terms, full, starts, init, **defaults | options)
 
 

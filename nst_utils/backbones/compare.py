@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     """Print the table; the exit code is 2 on bad input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--teacher", default="torchvision", help="'torchvision' or a weight file")
-    parser.add_argument("--size", type=int, default=384, help="longer side in pixels")
+    parser.add_argument("--size", type=int, default=256, help="longer side in pixels")
     args = parser.parse_args(argv)
     try:
         photos = [load_image(p, 256) for p in sorted((DATA / "content").glob("*.jpg"))]
