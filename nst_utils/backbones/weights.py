@@ -97,7 +97,7 @@ def _torchvision_vgg19() -> dict[str, Tensor]:
     weights = VGG19_Weights.IMAGENET1K_V1
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     file = folder / Path(weights.url).name
-    # torchvision checks a download; a file placed by hand is checked here. Its name ends in the hash.
+    # torchvision checks a download, this a file placed by hand; the name ends in the hash.
     if file.is_file() and not _sha256(file).startswith(file.stem.rpartition("-")[2]):
         raise NSTError(f"{file} is damaged (wrong SHA-256); delete it and fetch it again.")
     try:
