@@ -26,6 +26,7 @@ from nst_utils.synthesis import (
     weigh_layers,
     white_noise,
 )
+from nst_utils.tiling import TiledObjective
 
 __all__ = [
     "BACKBONES",
@@ -38,6 +39,7 @@ __all__ = [
     "Result",
     "Stage",
     "Term",
+    "TiledObjective",
     "animate",
     "content_loss",
     "content_term",

@@ -125,6 +125,14 @@ def _check_output(path: Path, endings: Iterable[str]) -> None:
         raise NSTError(f"'{path}' cannot be written because of {place}; give another place.")
 
 
+def _tile(text: str) -> int | str | None:
+    if text in ("auto", "none"):
+        return None if text == "none" else text
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of pixels, 'auto' or 'none'")
+    return int(text)
+
+
 def _command(commands, name: str, task: Callable[..., Result], text: str) -> _Parser:
     sentence = f"{text[0].upper()}{text[1:]}."
     # Options that are not given stay out of the way of the task's own defaults.
@@ -162,6 +170,7 @@ def _options(command: _Parser, task: Callable[..., Result]) -> Callable[..., Non
     option("--pyramid", int, "N", "how many sizes to go through from small to large; 1 for one")
     option("--device", str, "NAME", "cuda, mps or cpu; the fastest there is unless given")
     option("--precision", str, "NAME", "fp32, bf16 or auto, which is what is fastest here")
+    option("--tile", _tile, "PIXELS", "work in tiles of this side; auto, unless given, or none")
     option("--animation", Path, "FILE", "also write how it came about, as .gif or .webp")
     command.add_argument(
         *("-q", "--quiet"), action="store_true", default=False, help="no progress bar, no messages"

@@ -5,6 +5,7 @@ l, F and P are the features of x and p as N_l x M_l matrices (N_l channels, M_l 
 the Gram matrices of x and a.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from nst_utils.backbones import Backbone
 from nst_utils.errors import NSTError
+from nst_utils.windows import Tile, split
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -39,8 +41,7 @@ def content_loss(features: Tensor, target: Tensor, convention: str = "paper") ->
             f"{tuple(target.shape)}; the content loss needs two images of one size."
         )
     squares = (features - target).square().sum()
-    scales = {"paper": 0.5, "sum": 1.0, "mean": 1 / features.numel()}
-    return squares * _pick("convention", convention, scales)
+    return squares * _content_scale(convention, features.numel())
 
 
 def gram_matrix(features: Tensor, convention: str = "positions") -> Tensor:
@@ -52,9 +53,9 @@ def gram_matrix(features: Tensor, convention: str = "positions") -> Tensor:
             can be compared (the default); "sum": nothing, as in the paper; "elements": N_l M_l.
 
     Returns:
-        G, [B, N_l, N_l], float32, symmetric and positive semi-definite.
+        G, [B, N_l, N_l], in float32 or better, symmetric and positive semi-definite.
     """
-    flat = features.flatten(2).float()
+    flat = features.flatten(2).to(torch.promote_types(features.dtype, torch.float32))
     channels, positions = flat.shape[1:]
     divisors = {"positions": positions, "sum": 1, "elements": channels * positions}
     return flat @ flat.transpose(1, 2) / _pick("convention", convention, divisors)
@@ -112,11 +113,22 @@ def total_variation(image: Tensor) -> Tensor:
 
 @dataclass
 class Term:
-    """One weighted loss: `function(features, image)` reads the features of its `layers`."""
+    """One weighted loss: `function(features, image)` reads the features of its `layers`.
+
+    A term that has layers can be computed in tiles if it also has the pair of functions below. Then
+    the loss depends on the picture only through one sum over positions for each layer.
+
+    Attributes:
+        share: `share(features, tile)` gets the features of the tile's own positions and returns
+            what they add to those sums, one tensor for each of `layers`, in their order.
+        loss: the same loss as `function`'s, from the list of sums.
+    """
 
     weight: float
     layers: Sequence[str]
     function: Callable[[dict[str, Tensor], Tensor], Tensor]
+    share: Callable[[dict[str, Tensor], Tile], list[Tensor]] | None = None
+    loss: Callable[[list[Tensor]], Tensor] | None = None
 
 
 class Objective:
@@ -142,20 +154,43 @@ class Objective:
 
     def __call__(self, image: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and each term's unweighted loss, all scalars, for an image [1, 3, H, W]."""
-        features = features_of(self.backbone, image, self.layers, self.bf16)
-        losses = {name: term.function(features, image) for name, term in self.terms.items()}
+        losses = self.losses(image)
         return sum(self.terms[name].weight * loss for name, loss in losses.items()), losses
+
+    def losses(self, image: Tensor) -> dict[str, Tensor]:
+        """Each term's unweighted loss, a scalar, for an image [1, 3, H, W]."""
+        features = features_of(self.backbone, image, self.layers, self.bf16)
+        return {name: term.function(features, image) for name, term in self.terms.items()}
 
 
 def features_of(
     backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
 ) -> dict[str, Tensor]:
-    """The backbone's features in float32, computed in bfloat16 if asked."""
+    """The backbone's features in the image's own precision, computed in bfloat16 if asked."""
     # Convolutions are fastest with the channels of a pixel side by side in memory.
     image = image.contiguous(memory_format=torch.channels_last)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=bf16):
         features = backbone(image, layers)
-    return {layer: feature.float() for layer, feature in features.items()}
+    return {layer: feature.to(image.dtype) for layer, feature in features.items()}
+
+
+def features_in(
+    tile: Tile, backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
+) -> dict[str, Tensor]:
+    """`features_of` the tile's own positions, from the tile's crop [1, 3, h, w] of a picture."""
+    features = features_of(backbone, image, layers, bf16)
+    return {layer: tile.cut(feature, layer) for layer, feature in features.items()}
+
+
+def sum_shares(
+    share: Callable[[Tensor, Tile], list[Tensor]], image: Tensor, tiles: Iterable[Tile]
+) -> list[Tensor]:
+    """Add up `share(crop, tile)`, a list of tensors, over the tiles of an image [1, 3, H, W]."""
+    shares = (share(image[(..., *tile.crop)], tile) for tile in tiles)
+    sums = next(shares)
+    for more in shares:
+        sums = [a + b for a, b in zip(sums, more, strict=True)]
+    return sums
 
 
 def content_term(
@@ -165,11 +200,34 @@ def content_term(
     weight: float = 1.0,
     convention: str = "paper",
     bf16: bool = False,
+    tile: int | None = None,
 ) -> Term:
-    """The content loss against the image `content` [1, 3, H, W]; its features are computed once."""
+    """The content loss against the image `content` [1, 3, H, W]; its features are computed once.
+
+    Args:
+        tile: compute those features in tiles of this side in pixels, to save memory.
+    """
+    tiles = split(backbone, [layer], tuple(content.shape[-2:]), tile)
+    target = content.new_empty(len(content), backbone.channels(layer), *tiles[0].grid(layer))
+    target = target.contiguous(memory_format=torch.channels_last)  # as the network's features are
     with torch.no_grad():
-        target = features_of(backbone, content, [layer], bf16)[layer]
-    return Term(weight, [layer], lambda f, _: content_loss(f[layer], target, convention))
+        for t in tiles:
+            crop = content[(..., *t.crop)]
+            target[(..., *t.window(layer))] = features_in(t, backbone, crop, [layer], bf16)[layer]
+
+    def share(features: dict[str, Tensor], t: Tile) -> list[Tensor]:
+        if t.grid(layer) != tuple(target.shape[-2:]):
+            raise NSTError(
+                f"{layer} has {t.grid(layer)} positions, its target {tuple(target.shape[-2:])}; "
+                "the content loss needs two images of one size."
+            )
+        squares = content_loss(features[layer], target[(..., *t.window(layer))], "sum")
+        return [squares * _content_scale(convention, target.numel())]
+
+    def function(features: dict[str, Tensor], _: Tensor) -> Tensor:
+        return content_loss(features[layer], target, convention)
+
+    return Term(weight, [layer], function, share, lambda sums: sums[0])
 
 
 def style_term(
@@ -179,31 +237,49 @@ def style_term(
     weight: float = 1.0,
     convention: str = "paper",
     bf16: bool = False,
+    tile: int | None = None,
 ) -> Term:
     """L_style = sum_l w_l E_l against the image `style` [1, 3, H, W] (paper, equation 5).
 
     Args:
         layer_weights: layer to w_l, each 0 or more.
+        tile: compute the targets in tiles of this side in pixels, to save memory.
     """
     for layer, w in layer_weights.items():
         if not 0 <= w < float("inf"):
             raise NSTError(f"The weight of style layer {layer} is {w}; it must be 0 or more.")
+
+    def share(features: dict[str, Tensor], t: Tile) -> list[Tensor]:
+        # Divided by the positions of the whole layer, so that the sum over tiles is G.
+        return [
+            gram_matrix(features[layer], "sum") / math.prod(t.grid(layer))
+            for layer in layer_weights
+        ]
+
+    def loss(grams: list[Tensor]) -> Tensor:
+        pairs = zip(layer_weights.values(), grams, targets, strict=True)
+        return sum(w * style_loss(gram, target, convention) for w, gram, target in pairs)
+
+    def read(crop: Tensor, t: Tile) -> list[Tensor]:
+        return share(features_in(t, backbone, crop, layer_weights, bf16), t)
+
+    tiles = split(backbone, layer_weights, tuple(style.shape[-2:]), tile)
     with torch.no_grad():
-        features = features_of(backbone, style, layer_weights, bf16)
-        targets = {layer: gram_matrix(feature) for layer, feature in features.items()}
+        targets = sum_shares(read, style, tiles)
 
     def function(features: dict[str, Tensor], _: Tensor) -> Tensor:
-        return sum(
-            w * style_loss(gram_matrix(features[layer]), targets[layer], convention)
-            for layer, w in layer_weights.items()
-        )
+        return loss([gram_matrix(features[layer]) for layer in layer_weights])
 
-    return Term(weight, list(layer_weights), function)
+    return Term(weight, list(layer_weights), function, share, loss)
 
 
 def variation_term(weight: float) -> Term:
     """Total variation of the image itself."""
     return Term(weight, [], lambda _, image: total_variation(image))
+
+
+def _content_scale(convention: str, elements: int) -> float:
+    return _pick("convention", convention, {"paper": 0.5, "sum": 1.0, "mean": 1 / elements})
 
 
 def _pick(what: str, name: str, table: Mapping[str, float]) -> float:

@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from nst_utils.errors import NSTError
 from nst_utils.image import resize
 from nst_utils.losses import Objective
+from nst_utils.tiling import is_out_of_memory
 
 LEARNING_RATE = {"adam": 0.03, "lbfgs": 1.0}  # Adam's is in units of the pixels' range [0, 1]
 EXPLOSION = 1e3  # a loss this many times its stage's first one has diverged
@@ -47,6 +48,7 @@ class Stage:
     shape: tuple[int, int]  # (H, W) in pixels
     steps: int  # evaluations of loss and gradient
     build: Callable[[], Objective]
+    fallbacks: Sequence[Callable[[], Objective]] = ()  # the same in ever less memory
 
 
 class _Enough(Exception):
@@ -152,10 +154,25 @@ class _Run:
         self, stage: Stage, image: Tensor, optimizer: str, learning_rate: float | None
     ) -> tuple[Tensor, bool]:
         """Run one stage; return its best picture and whether it diverged for good."""
-        objective = stage.build()
-        device = objective.backbone.mean.device
-        self.best, self.lowest = image.to(device), float("inf")
+        self.best = image
         end = len(self.history) + stage.steps
+        *builds, last = stage.build, *stage.fallbacks
+        for build in builds:
+            try:
+                return self.descend(build(), end, optimizer, learning_rate)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Only out here, without the error, are the tensors of the failed attempt given back.
+            print("Memory ran out; going on from the best picture so far in smaller tiles.")
+        return self.descend(last(), end, optimizer, learning_rate)
+
+    def descend(
+        self, objective: Objective, end: int, optimizer: str, learning_rate: float | None
+    ) -> tuple[Tensor, bool]:
+        """Lower an objective from the best picture on, until there are `end` records."""
+        self.best = self.best.to(objective.backbone.mean.device)
+        self.lowest = float("inf")
         rate = learning_rate or LEARNING_RATE[optimizer]
         descend = _descend_lbfgs if optimizer == "lbfgs" else _descend_adam
         for _ in range(1 + RETRIES):

@@ -9,12 +9,15 @@ Options that all three pass on:
     seed: of the white noise.
     device: "cuda", "mps" or "cpu"; by default the fastest there is.
     precision: "fp32", "bf16" or "auto" (bfloat16 convolutions where the machine is faster with it).
+    tile: compute in tiles of this many pixels a side, with the same result in less memory; None
+        never does, "auto" (the default) when memory is short.
     progress: show a progress bar.
     snapshots: how many pictures to keep on the way.
     callback: see `optimize`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -33,6 +36,7 @@ from nst_utils.losses import (
 )
 from nst_utils.optimize import Result, Stage, optimize, pyramid_shapes, split_steps
 from nst_utils.runtime import pick_device, seeded_generator, use_bf16
+from nst_utils.tiling import TiledObjective, sides_to_try
 
 # What the two conventions call the losses of one layer. "paper" sums content errors over positions
 # while the style is an average, so alpha/beta would have to change with the size, and a faint style
@@ -74,14 +78,14 @@ def reconstruct_content(
     content = load_image(content)
     full = content if size is None else resize(content, size)
 
-    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+    def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
         target = _at(content, shape, network)
         return {
-            "content": content_term(network, target, layer, convention="mean", bf16=bf16),
+            "content": content_term(network, target, layer, convention="mean", **how),
             "variation": variation_term(variation),
         }
 
-    return _synthesize(terms, full, {}, init, **{"steps": 300} | options)
+    return _synthesize(terms, [layer], full, {}, init, **{"steps": 300} | options)
 
 
 def synthesize_texture(
@@ -116,14 +120,14 @@ def synthesize_texture(
     full = style if size is None else resize(style, size)
     _, style_convention = _conventions(convention)
 
-    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+    def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
         target = _at(style, shape, network)
         return {
-            "style": style_term(network, target, weights, 1.0, style_convention, bf16),
+            "style": style_term(network, target, weights, 1.0, style_convention, **how),
             "variation": variation_term(variation),
         }
 
-    return _synthesize(terms, full, {}, init, **{"steps": 300, "pyramid": 3} | options)
+    return _synthesize(terms, weights, full, {}, init, **{"steps": 300, "pyramid": 3} | options)
 
 
 def transfer_style(
@@ -170,12 +174,12 @@ def transfer_style(
     if not 0 < style_scale < float("inf"):
         raise NSTError(f"The style scale is {style_scale}; it must be a number above 0.")
 
-    def terms(network: Backbone, shape: tuple[int, int], bf16: bool) -> Terms:
+    def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
         p = _at(content, shape, network)
         a = _at(style, max(1, round(max(shape) * style_scale)), network)
         return {
-            "content": content_term(network, p, content_layer, alpha, content_convention, bf16),
-            "style": style_term(network, a, weights, beta, style_convention, bf16),
+            "content": content_term(network, p, content_layer, alpha, content_convention, **how),
+            "style": style_term(network, a, weights, beta, style_convention, **how),
             "variation": variation_term(variation),
         }
 
@@ -185,7 +189,8 @@ def transfer_style(
     # variation: below 1 flat skies turn grainy, above 5 fine strokes are lost. L-BFGS reaches
     # smoother flat parts than Adam for the same number of evaluations.
     defaults = {"steps": 400, "pyramid": 4}
-    return _synthesize(terms, full, starts, init, **defaults | options)
+    layers = {content_layer, *weights}
+    return _synthesize(terms, layers, full, starts, init, **defaults | options)
 
 
 def white_noise(shape: tuple[int, int], seed: int = 0) -> Tensor:
@@ -214,7 +219,8 @@ def _at(image: Tensor, size: int | tuple[int, int], network: Backbone) -> Tensor
 
 
 def _synthesize(
-    terms: Callable[[Backbone, tuple[int, int], bool], Terms],
+    terms: Callable[..., Terms],
+    layers: Iterable[str],
     full: Tensor,
     starts: Mapping[str, Tensor],
     init: str | Tensor,
@@ -225,9 +231,13 @@ def _synthesize(
     seed: int = 0,
     device: str | torch.device | None = None,
     precision: str = "auto",
+    tile: int | str | None = "auto",
     **run,
 ) -> Result:
-    """Optimise the sum of `terms`, made anew for each size, up to the shape of `full`."""
+    """Optimise the sum of `terms`, made anew for each size, up to the shape of `full`.
+
+    `terms(network, shape, bf16=..., tile=...)` gives the terms, which read `layers`.
+    """
     device = pick_device(device)
     network = load_backbone(backbone) if isinstance(backbone, str) else backbone
     network = network.to(device, memory_format=torch.channels_last)
@@ -243,8 +253,16 @@ def _synthesize(
             raise NSTError(f"Unknown init {init!r}; choose one of {', '.join(starts)} or an image.")
         init = starts[init]
     init = load_image(init)  # an image of one's own may have NaN or another shape
-    stages = [
-        Stage(shape, n, lambda shape=shape: Objective(network, terms(network, shape, bf16), bf16))
-        for shape, n in zip(shapes, split_steps(steps, len(shapes)), strict=True)
-    ]
+
+    def build(shape: tuple[int, int], side: int | None) -> Objective:
+        these = terms(network, shape, bf16=bf16, tile=side)
+        if side is None:
+            return Objective(network, these, bf16)
+        return TiledObjective(network, these, side, bf16)
+
+    stages = []
+    for shape, n in zip(shapes, split_steps(steps, len(shapes)), strict=True):
+        sides = sides_to_try(tile, network, layers, shape, bf16)
+        first, *others = (partial(build, shape, side) for side in sides)
+        stages.append(Stage(shape, n, first, others))
     return optimize(stages, init, **run)

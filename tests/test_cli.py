@@ -1,5 +1,6 @@
 """The command, mostly by subprocess: what it writes, says and returns."""
 
+import functools
 import os
 import re
 import signal
@@ -77,7 +78,8 @@ def test_bad_input_is_one_sentence_and_no_file(tmp_path):
 def test_ctrl_c_keeps_the_best_picture_and_says_so(tmp_path):
     out = tmp_path / "early.png"
     options = [*QUICK, "--steps", "100000"]
-    process = start("transfer", CONTENT, STYLE, "-o", out, *options)
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # background jobs do not
+    process = start("transfer", CONTENT, STYLE, "-o", out, *options, preexec_fn=heed)
     shown = ""
     while "style=" not in shown:  # the bar shows losses once the run is on its way
         assert process.poll() is None, shown
