@@ -20,6 +20,8 @@ from nst_utils.optimize import Result, Stage, optimize
 from nst_utils.plotting import animate, notebook_style, plot_history, show
 from nst_utils.runtime import pick_device, set_seed
 from nst_utils.synthesis import (
+    TEXTURE_WEIGHTS,
+    TRANSFER_WEIGHTS,
     reconstruct_content,
     synthesize_texture,
     transfer_style,
@@ -33,6 +35,8 @@ __all__ = [
     "CONTENT_LAYER",
     "DATA",
     "STYLE_LAYERS",
+    "TEXTURE_WEIGHTS",
+    "TRANSFER_WEIGHTS",
     "Backbone",
     "NSTError",
     "Objective",

@@ -13,11 +13,14 @@ from nst_utils.backbones import distill
 from nst_utils.backbones.network import Backbone, scaled_widths
 from nst_utils.backbones.photos import Photos
 from nst_utils.backbones.probe import PROBED, probe
+from nst_utils.backbones.rehearsal import own_pictures
 from nst_utils.backbones.teachers import load_teacher, start_from_teachers, teacher_of
+from nst_utils.backbones.weights import load_backbone
 from nst_utils.errors import NSTError
 
 WIDTH = 0.0625  # 4, 8, 16, 32 channels
 STEPS = ["--steps", "2", "--batch", "2", "--crop", "48", "--width", str(WIDTH)]
+STEPS += ["--more-steps", "1", "--own", "1"]
 
 
 def painted_picture(seed):
@@ -121,11 +124,15 @@ def test_the_script_writes_a_backbone_and_its_table(folder, capsys):
     assert trained.mean() > untrained.mean()
 
 
-def test_too_few_pictures_and_a_missing_teacher_are_refused(folder, tmp_path, capsys):
+def test_bad_pictures_and_a_missing_teacher_are_refused(folder, tmp_path, capsys):
     Image.fromarray(painted_picture(0)).save(tmp_path / "only.png")
     images = ["--images", str(tmp_path), "--teacher", "nobody.safetensors"]
+    images += ["--out", str(tmp_path / "new")]
     assert distill.main(images) == 2
     assert "has 1 pictures; at least 128 are needed" in capsys.readouterr().err
+    (tmp_path / "only.png").write_bytes(b"no picture")
+    with pytest.raises(NSTError, match="only.png can't be read"):
+        Photos(tmp_path, held_out=0)
     with pytest.raises(NSTError, match="no teacher file nobody.safetensors"):
         load_teacher("nobody.safetensors", [])
 
@@ -134,8 +141,11 @@ def test_too_few_pictures_and_a_missing_teacher_are_refused(folder, tmp_path, ca
 def test_a_resumed_run_ends_with_the_same_weights(folder, photos, crops, monkeypatch):
     def train(name):
         args = distill.parse(arguments(folder, name, "--steps", "3"))
-        teachers = [load_teacher(path, crops.split(1)) for path in args.teacher]
-        return distill.train(args, photos, teachers)["vgg19_x0.0625"].state_dict()
+        lesson = distill.Lesson([load_teacher(t, crops.split(1)) for t in args.teacher], crops)
+        torch.manual_seed(0)
+        students = distill.enrol(args.width, lesson, photos)
+        distill.train(students, lesson, photos, args.steps, args.lr, 0.3, args.checkpoint, args)
+        return students["vgg19_x0.0625"].state_dict()
 
     whole = train("whole")
     monkeypatch.setattr(distill, "CHECKPOINT_EVERY", 2)
@@ -164,6 +174,30 @@ def test_a_checkpoint_of_other_widths_is_refused(tmp_path, student):
     with pytest.raises(NSTError, match="other widths"):
         distill._resume(path, {"student": {"b": student}})
     assert distill._resume(tmp_path / "none.pt", {"student": {"a": student}}) == 0
+
+
+@pytest.mark.slow
+def test_a_network_leaves_two_states_of_each_picture(photos):
+    own = own_pictures(load_backbone("tiny_vgg19"), photos, 1)
+    assert len(own) == 2
+    assert own[0].ne(own[1]).float().mean() > 0.05
+
+
+def test_pictures_of_its_own_are_made_once_and_shown_at_their_own_scale(folder, photos, student):
+    args = distill.parse(arguments(folder, "own"))
+    own = distill._own_pictures({"vgg19_x0.0625": student}, photos, args)
+    assert own.shape[1:] == (3, 192, 192)
+    assert own.dtype == torch.uint8
+    nobody = distill._own_pictures({}, photos, args)  # nobody is there to make another
+    assert torch.equal(nobody, own)
+
+    ramp = torch.arange(64).expand(3, 64, 64).byte()  # at another scale its steps would not be 1
+    mixed = Photos.__new__(Photos)
+    mixed.training, mixed.own = photos.training, ramp[None]
+    torch.manual_seed(0)
+    across = mixed.batch(40, 32).diff(dim=-1)
+    ramps = (across - 1 / 255).abs().amax(dim=(1, 2, 3)) < 1e-6
+    assert 6 <= ramps.sum() <= 22
 
 
 # Its parts

@@ -5,7 +5,8 @@
 Each student has VGG-19's shape up to conv5_1 at a fraction of its width. It starts from the
 teachers' own filters (`start_from_teachers`) and learns to restore the teachers' features: for each
 supervised layer a 1x1 linear head, discarded afterwards, maps the student's channels to the
-teacher's. Students trained together share the teachers' work on each batch.
+teacher's. In a second part pictures of their own are among the examples (`rehearsal`). Students
+trained together share the teachers' work on each batch.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from tqdm import tqdm
 from nst_utils.backbones.network import Backbone, scaled_widths
 from nst_utils.backbones.photos import Photos
 from nst_utils.backbones.probe import print_probe
+from nst_utils.backbones.rehearsal import rehearse
 from nst_utils.backbones.teachers import fit_ridge, load_teacher, start_from_teachers, teacher_of
 from nst_utils.errors import NSTError
 
@@ -31,6 +33,7 @@ SUPERVISED = (
 # 400 to 1,600 positions of a crop are enough, and a slice is far cheaper than drawn positions.
 STRIDE = {"1": 6, "2": 3, "3": 2, "4": 1, "5": 1}
 GRAM_WEIGHT = 0.3
+CALIBRATION = 32  # photographs for the start, the moments and the filters' scale
 CHECKPOINT_EVERY = 250  # steps, some minutes on two cores
 FILE_NAMES = {0.5: "mini_vgg19", 0.25: "tiny_vgg19"}
 
@@ -94,8 +97,10 @@ def _sample(feature: Tensor, layer: str, shift: int) -> Tensor:
     return rows.reshape(len(feature), -1, feature.shape[1]).float()
 
 
-def loss_of(restored: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
-    """Mean over layers of the squared error, plus 0.3 times the Gram matrix's relative one.
+def loss_of(
+    restored: dict[str, Tensor], targets: dict[str, Tensor], gram_weight: float = GRAM_WEIGHT
+) -> Tensor:
+    """Mean over layers of the squared error, plus the Gram matrix's relative one, weighted.
 
     The targets are standardised per channel, so on photographs the mean squared error is the share
     of variance left unexplained. Noise excites the fine layers far more than any photograph does;
@@ -108,7 +113,7 @@ def loss_of(restored: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
         error = (guess - target).square().mean(dim=(1, 2)) / energy
         gram, gram_guess = (f.transpose(1, 2) @ f / f.shape[1] for f in (target, guess))
         relative = (gram_guess - gram).square().sum(dim=(1, 2)) / gram.square().sum(dim=(1, 2))
-        total = total + error.mean() + GRAM_WEIGHT * relative.mean()
+        total = total + error.mean() + gram_weight * relative.mean()
     return total / len(targets)
 
 
@@ -142,27 +147,38 @@ class Lesson:
         return targets
 
 
-def train(args: argparse.Namespace, photos: Photos, teachers: list[Backbone]) -> dict[str, Student]:
-    """Train a student of each width and return them; a checkpoint lets a stopped run go on."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(args.seed)
-    calibration = photos.centre_crops(32)
-    lesson = Lesson(teachers, calibration)
-    students = {
+def enrol(widths: list[float], lesson: Lesson, photos: Photos) -> dict[str, Student]:
+    """A student of each width, by the name of its file."""
+    calibration = photos.centre_crops(CALIBRATION)
+    return {
         FILE_NAMES.get(width, f"vgg19_x{width:g}"): Student(width, lesson, calibration)
-        for width in tqdm(args.width, desc="Starting from the teachers' filters", leave=False)
+        for width in tqdm(widths, desc="Starting from the teachers' filters", leave=False)
     }
-    for network in (*teachers, *students.values()):
-        network.to(device, memory_format=torch.channels_last)
-    optimizers = {n: torch.optim.AdamW(s.parameters(), lr=args.lr) for n, s in students.items()}
+
+
+def train(
+    students: dict[str, Student],
+    lesson: Lesson,
+    photos: Photos,
+    steps: int,
+    rate: float,
+    gram_weight: float,
+    checkpoint: Path,
+    args: argparse.Namespace,
+) -> None:
+    """Train the students in place; the checkpoint lets a stopped run go on."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    for network in (*lesson.teachers, *students.values()):
+        network.to(device, memory_format=torch.channels_last).train()
+    optimizers = {n: torch.optim.AdamW(s.parameters(), lr=rate) for n, s in students.items()}
     schedules = {
-        n: torch.optim.lr_scheduler.OneCycleLR(o, args.lr, total_steps=args.steps, pct_start=0.05)
+        n: torch.optim.lr_scheduler.OneCycleLR(o, rate, total_steps=steps, pct_start=0.05)
         for n, o in optimizers.items()
     }
     everything = {"student": students, "optimizer": optimizers, "schedule": schedules}
-    start = _resume(args.checkpoint, everything)
+    start = _resume(checkpoint, everything)
     recent: dict[str, float] = {}
-    bar = tqdm(range(start, args.steps), initial=start, total=args.steps, unit="step")
+    bar = tqdm(range(start, steps), initial=start, total=steps, unit="step")
     for step in bar:
         # Seeding by the step makes a resumed run see the batches that it would have seen.
         torch.manual_seed(args.seed * 1_000_003 + step)
@@ -171,7 +187,9 @@ def train(args: argparse.Namespace, photos: Photos, teachers: list[Backbone]) ->
         with torch.autocast(device.type, torch.bfloat16):
             with torch.no_grad():
                 targets = lesson(images, shift)
-            losses = {n: loss_of(s(images, shift), targets) for n, s in students.items()}
+            losses = {
+                n: loss_of(s(images, shift), targets, gram_weight) for n, s in students.items()
+            }
         sum(losses.values()).backward()
         for name in students:
             optimizers[name].step()
@@ -183,9 +201,20 @@ def train(args: argparse.Namespace, photos: Photos, teachers: list[Backbone]) ->
                 for n, loss in losses.items()
             }
             bar.set_postfix({n: f"{loss:.3f}" for n, loss in recent.items()})
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == args.steps:
-            _save_checkpoint(args.checkpoint, step + 1, everything)
-    return {n: s.cpu().eval() for n, s in students.items()}
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
+            _save_checkpoint(checkpoint, step + 1, everything)
+    for network in (*lesson.teachers, *students.values()):
+        network.cpu().eval()
+
+
+def _own_pictures(students: dict[str, Student], photos: Photos, args: argparse.Namespace) -> Tensor:
+    """What the students make at this point; kept beside the checkpoint, as it takes minutes."""
+    path = args.checkpoint.with_suffix(".own.pt")
+    if not path.exists():
+        calibration = photos.centre_crops(CALIBRATION)
+        networks = [s.folded().normalise_filters(calibration.split(1)) for s in students.values()]
+        torch.save(rehearse(networks, photos, args.own), path)
+    return torch.load(path, weights_only=True)
 
 
 def _save_checkpoint(path: Path, step: int, everything: dict) -> None:
@@ -219,6 +248,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="'torchvision' or weight files; the first one that has a layer teaches it",
     )
     parser.add_argument("--steps", type=int, default=4500)
+    parser.add_argument("--more-steps", type=int, default=1500, help="with the students' pictures")
+    parser.add_argument("--own", type=int, default=72, help="pictures that each student makes")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--crop", type=int, default=160, help="pixels")
     parser.add_argument("--lr", type=float, default=1e-3)
@@ -231,11 +262,18 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Train, write the files, print the table; the exit code is 2 on bad input."""
     args = parse(argv)
+    args.out.mkdir(parents=True, exist_ok=True)  # not after an hour's training
     try:
         photos = Photos(args.images, held_out=32)
-        calibration = photos.centre_crops(32)
-        teachers = [load_teacher(t, calibration.split(1)) for t in args.teacher]
-        students = train(args, photos, teachers)
+        calibration = photos.centre_crops(CALIBRATION)
+        lesson = Lesson([load_teacher(t, calibration.split(1)) for t in args.teacher], calibration)
+        torch.manual_seed(args.seed)
+        students = enrol(args.width, lesson, photos)
+        first, second = args.checkpoint, args.checkpoint.with_suffix(".second.pt")
+        train(students, lesson, photos, args.steps, args.lr, GRAM_WEIGHT, first, args)
+        photos.own = _own_pictures(students, photos, args)
+        # Gram matrices matter most from now on, so they weigh as much as the features.
+        train(students, lesson, photos, args.more_steps, args.lr / 3, 1.0, second, args)
     except NSTError as error:
         print(error, file=sys.stderr)
         return 2
@@ -246,7 +284,7 @@ def main(argv: list[str] | None = None) -> int:
         save_file({k: v.half().contiguous() for k, v in plain.convs.state_dict().items()}, path)
         print(f"Wrote {path}.")
         paths.append(path)
-    print_probe(paths, teachers, photos)
+    print_probe(paths, lesson.teachers, photos)
     return 0
 
 

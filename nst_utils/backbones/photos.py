@@ -32,6 +32,7 @@ class Photos:
         files = [files[i] for i in np.random.default_rng(0).permutation(len(files))]
         pictures = [_read(f) for f in tqdm(files, desc="Reading photographs", leave=False)]
         self.held_out, self.training = pictures[:held_out], pictures[held_out:]
+        self.own = torch.empty(0)  # pictures that the students made, uint8 [n, 3, H, W]
 
     def centre_crops(self, count: int, side: int = 192, held_out: bool = False) -> Tensor:
         """The centres of the first `count` photographs, [count, 3, side, side] in [0, 1]."""
@@ -42,7 +43,8 @@ class Photos:
         """`size` random crops at mixed scales, [size, 3, side, side] in [0, 1].
 
         Drawn with torch's global generator. A share is disturbed or is noise: synthesis starts from
-        noise, so the network must make sense of it.
+        noise, so the network must make sense of it. Once there are pictures of the students' own,
+        they are another share.
         """
         crops = torch.cat([self._random_crop(side) for _ in range(size)])
         kind = torch.rand(size)
@@ -56,6 +58,8 @@ class Photos:
                 crops[i] = crops[i][torch.randperm(3)]
             elif kind[i] < 0.37:
                 crops[i] = torch.lerp(crops[i], crops[i - 1], torch.rand(()))
+            elif kind[i] > 0.65 and len(self.own):
+                crops[i] = self._own_crop(side)
         return crops
 
     def _random_crop(self, side: int) -> Tensor:
@@ -64,6 +68,12 @@ class Photos:
         extent = int(shortest * (0.4 + 0.6 * torch.rand(())))
         crop = _crop(picture, extent, float(torch.rand(())), float(torch.rand(())), side)
         return crop.flip(-1) if torch.rand(()) < 0.5 else crop
+
+    def _own_crop(self, side: int) -> Tensor:
+        """At its own scale: what fools a network is in the fine grain."""
+        picture = self.own[int(torch.randint(len(self.own), ()))]
+        down, across = (int(torch.randint(room - side + 1, ())) for room in picture.shape[1:])
+        return picture[:, down : down + side, across : across + side].float() / 255
 
 
 def _noise(side: int) -> Tensor:
@@ -76,7 +86,10 @@ def _noise(side: int) -> Tensor:
 
 
 def _read(path: Path) -> Tensor:
-    image = Image.open(path).convert("RGB")
+    try:
+        image = Image.open(path).convert("RGB")
+    except OSError as error:
+        raise NSTError(f"{path} can't be read as a picture; mend it or take it away.") from error
     scale = SIDE / min(image.size)
     size = tuple(max(SIDE, round(side * scale)) for side in image.size)
     return torch.from_numpy(np.array(image.resize(size, Image.LANCZOS))).movedim(-1, 0)

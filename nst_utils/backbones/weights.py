@@ -15,8 +15,8 @@ from nst_utils.image import DATA, load_image
 HERE = Path(__file__).parent
 # SHA-256 of the files that `python -m nst_utils.backbones.distill` wrote.
 EMBEDDED_SHA256 = {
-    "mini_vgg19": "d371251609b0b1cbf454c9d4e243ddc59af735a6f832d2864d1101211a367d03",
-    "tiny_vgg19": "30feba022afc064a99f0df43c44959469feb65e0b6db630c00c06bc1a7a81b4c",
+    "mini_vgg19": "a5023c6b3b20d76b0fb736d6f33e2214f1289af90d60d8be2554290b3af262e3",
+    "tiny_vgg19": "818dc34a4dd64dbf6448c3afcc7d91f607bcc17e49eaadb8d08d15edd3af5bbc",
 }
 WIDTHS = {
     "mini_vgg19": scaled_widths(0.5),
