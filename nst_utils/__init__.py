@@ -2,6 +2,7 @@
 
 from nst_utils.backbones import BACKBONES, Backbone, load_backbone
 from nst_utils.errors import NSTError
+from nst_utils.guidance import guided_gram, guided_style_term, load_mask, reduce_mask
 from nst_utils.image import DATA, load_image, resize, save_image, to_pil
 from nst_utils.losses import (
     CONTENT_LAYER,
@@ -16,6 +17,7 @@ from nst_utils.losses import (
     total_variation,
     variation_term,
 )
+from nst_utils.mixing import Style, transfer_styles
 from nst_utils.optimize import Result, Stage, optimize
 from nst_utils.plotting import animate, notebook_style, plot_history, show
 from nst_utils.runtime import pick_device, set_seed
@@ -42,19 +44,24 @@ __all__ = [
     "Objective",
     "Result",
     "Stage",
+    "Style",
     "Term",
     "TiledObjective",
     "animate",
     "content_loss",
     "content_term",
     "gram_matrix",
+    "guided_gram",
+    "guided_style_term",
     "load_backbone",
     "load_image",
+    "load_mask",
     "notebook_style",
     "optimize",
     "pick_device",
     "plot_history",
     "reconstruct_content",
+    "reduce_mask",
     "resize",
     "save_image",
     "set_seed",
@@ -65,6 +72,7 @@ __all__ = [
     "to_pil",
     "total_variation",
     "transfer_style",
+    "transfer_styles",
     "variation_term",
     "weigh_layers",
     "white_noise",
