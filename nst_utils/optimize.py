@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 from nst_utils.errors import NSTError
 from nst_utils.image import resize
 from nst_utils.losses import Objective
-from nst_utils.tiling import is_out_of_memory
+from nst_utils.planning import announcement, history_size
+from nst_utils.runtime import is_out_of_memory
 
 LEARNING_RATE = {"adam": 0.03, "lbfgs": 1.0}  # Adam's is in units of the pixels' range [0, 1]
 EXPLOSION = 1e3  # a loss this many times its stage's first one has diverged
@@ -49,6 +50,7 @@ class Stage:
     steps: int  # evaluations of loss and gradient
     build: Callable[[], Objective]
     fallbacks: Sequence[Callable[[], Objective]] = ()  # the same in ever less memory
+    memory: int = 0  # bytes that an evaluation needs, roughly, to be told; 0 if unknown
 
 
 class _Enough(Exception):
@@ -119,7 +121,7 @@ def optimize(
         raise NSTError(f"Unknown optimizer {optimizer!r}; choose 'lbfgs' or 'adam'.")
     if any(stage.steps < 1 for stage in stages):
         raise NSTError("A run needs at least 1 step.")
-    run = _Run(sum(stage.steps for stage in stages), progress, snapshots, callback)
+    run = _Run(stages, progress, snapshots, callback)
     image, stopped = start, "finished"
     try:
         for stage in stages:
@@ -141,8 +143,13 @@ def optimize(
 class _Run:
     """What one call of `optimize` keeps across its stages."""
 
-    def __init__(self, steps: int, progress: bool, snapshots: int, callback: Callable | None):
+    def __init__(
+        self, stages: Sequence[Stage], progress: bool, snapshots: int, callback: Callable | None
+    ):
         self.began = time.perf_counter()
+        steps = sum(stage.steps for stage in stages)
+        self.work = sum(stage.steps * math.prod(stage.shape) for stage in stages)  # in pixels
+        self.memory = max(stage.memory for stage in stages)
         self.bar = tqdm(total=steps, disable=not progress, leave=False, unit="eval")
         self.frame_at = set(np.linspace(1, steps, snapshots).round().astype(int).tolist())
         self.callback = callback
@@ -196,6 +203,7 @@ class _Run:
         record = {"evaluation": len(self.history) + 1, "size": max(pixels.shape[-2:])}
         record |= {"total": value} | {name: loss.item() for name, loss in losses.items()}
         self.history.append(record)
+        self.announce(math.prod(pixels.shape[-2:]))
         self.bar.update()
         self.bar.set_postfix({k: f"{v:.3g}" for k, v in record.items() if k in losses})
         first = self.lowest == float("inf")
@@ -211,6 +219,16 @@ class _Run:
             self.callback(record, pixels.detach())
         return total
 
+    def announce(self, pixels: int) -> None:
+        """Tell in front of the bar what the whole run needs, once two evaluations have shown it."""
+        now = time.perf_counter()
+        if len(self.history) == 1:
+            self.first = now  # the first one also plans and allocates
+        elif len(self.history) == 3:
+            self.bar.set_description(
+                announcement((now - self.first) / 2 * self.work / pixels, self.memory)
+            )
+
 
 def _descend_lbfgs(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
     # Nothing is clamped in here: it would change the image behind the line search's back.
@@ -219,7 +237,7 @@ def _descend_lbfgs(pixels: Tensor, evaluate: Callable, rate: float, end: int, ru
         lr=rate,
         max_iter=10**6,
         max_eval=10**6,
-        history_size=20,
+        history_size=history_size(pixels.numel()),
         tolerance_grad=0,
         tolerance_change=0,
         line_search_fn="strong_wolfe",

@@ -68,5 +68,11 @@ def use_bf16(precision: str, device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that a device's memory ran out; only CUDA has a class for it."""
+    said = ("out of memory", "not enough memory", "can't allocate memory")
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(s in str(error) for s in said)
+
+
 def _names(available: dict[str, int]) -> str:
     return " or ".join(f"'{kind}'" for kind, count in available.items() if count)

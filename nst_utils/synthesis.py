@@ -35,8 +35,9 @@ from nst_utils.losses import (
     variation_term,
 )
 from nst_utils.optimize import Result, Stage, optimize, pyramid_shapes, split_steps
+from nst_utils.planning import memory_needed, sides_to_try
 from nst_utils.runtime import pick_device, seeded_generator, use_bf16
-from nst_utils.tiling import TiledObjective, sides_to_try
+from nst_utils.tiling import TiledObjective
 
 # What the two conventions call the losses of one layer. "paper" sums content errors over positions
 # while the style is an average, so alpha/beta would have to change with the size, and a faint style
@@ -238,6 +239,7 @@ def _synthesize(
     device: str | torch.device | None = None,
     precision: str = "auto",
     tile: int | str | None = "auto",
+    progress: bool = True,
     **run,
 ) -> Result:
     """Optimise the sum of `terms`, made anew for each size, up to the shape of `full`.
@@ -268,7 +270,8 @@ def _synthesize(
 
     stages = []
     for shape, n in zip(shapes, split_steps(steps, len(shapes)), strict=True):
-        sides = sides_to_try(tile, network, layers, shape, bf16)
+        sides = sides_to_try(tile, network, layers, shape, bf16, tell=progress)
         first, *others = (partial(build, shape, side) for side in sides)
-        stages.append(Stage(shape, n, first, others))
-    return optimize(stages, init, **run)
+        memory = memory_needed(network, layers, shape, bf16, sides[0])
+        stages.append(Stage(shape, n, first, others, memory))
+    return optimize(stages, init, progress=progress, **run)

@@ -1,6 +1,8 @@
 """The loop on small made-up objectives: descent, best-so-far, explosions, interrupts, stages."""
 
+import itertools
 import math
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -281,6 +283,19 @@ def test_the_progress_bar_shows_the_terms_and_leaves_nothing(capsys):
     assert shown.endswith("\r")
     optimize([stage], draw(1), "adam", progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_the_bar_tells_what_a_long_run_needs(monkeypatch, capsys):
+    clock = itertools.count(step=10)  # ten seconds for each evaluation of 6 x 8 pixels
+    fake = SimpleNamespace(perf_counter=lambda: next(clock))
+    monkeypatch.setattr(sys.modules["nst_utils.optimize"], "time", fake)
+    stages = [
+        Stage(shape, 5, lambda shape=shape: Distance(draw(0, shape)), memory=memory)
+        for shape, memory in (((6, 8), 10**8), ((12, 16), 1_800_000_000))
+    ]
+    optimize(stages, draw(1), "adam")
+    # 5 evaluations of 10 s, and 5 of four times as many pixels: 250 s.
+    assert "about 4 min, 1.8 GB" in capsys.readouterr().err
 
 
 def test_unknown_optimizers_and_no_steps_are_refused():

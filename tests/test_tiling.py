@@ -12,12 +12,12 @@ import pytest
 import torch
 
 import nst_utils as nst
-from nst_utils import NSTError, Objective, Stage, Term, TiledObjective, optimize, tiling
+from nst_utils import NSTError, Objective, Stage, Term, TiledObjective, optimize
 from nst_utils.backbones import Backbone
 from nst_utils.backbones.network import scaled_widths
 from nst_utils.cli import build_parser
 from nst_utils.losses import content_term, features_of, style_term, variation_term
-from nst_utils.tiling import choose_tile, estimate_memory, free_memory, sides_to_try
+from nst_utils.planning import estimate_memory
 from nst_utils.windows import halo_of, reach, split, stride
 
 LAYERS = (*nst.STYLE_LAYERS, nst.CONTENT_LAYER)
@@ -274,54 +274,6 @@ def test_only_one_tile_is_kept_at_a_time(small):
     crop = [side + 2 * halo_of(network, objective.layers)] * 2
     assert max(peaks) < 1.05 * estimate_memory(network, objective.layers, crop, False)
     assert max(peaks) < 0.2 * estimate_memory(network, objective.layers, shape, False)
-
-
-def test_choose_tile():
-    shape, halo, needed = (3000, 4000), 80, 10**10
-    assert choose_tile(needed, needed, shape, halo) is None
-    assert choose_tile(needed, needed - 1, shape, halo) is not None
-    sides = [choose_tile(needed, free, shape, halo) for free in range(10**7, needed, 10**7)]
-    assert sides[0] == 64
-    assert set(sides) == {64, 128, 256, 512, 1024}
-    assert sides == sorted(sides)
-    # (256 + 160)^2 of 12 million pixels need 144 MB of the 10 GB, (512 + 160)^2 need 376 MB.
-    assert choose_tile(needed, 370 * 10**6, shape, halo) == 256
-    assert choose_tile(needed, 380 * 10**6, shape, halo) == 512
-    # A long strip has a halo on two sides only: 100 x (512 + 160) of 100 x 4000 pixels, a sixth.
-    assert choose_tile(6 * 10**6, 1.1 * 10**6, (100, 4000), halo) == 512
-
-
-def test_free_memory(tmp_path):
-    meminfo = tmp_path / "meminfo"
-    cpu = torch.device("cpu")
-    assert free_memory(cpu, meminfo) is None
-    meminfo.write_text("MemTotal:  8000 kB\nMemFree:   10 kB\nMemAvailable:    5000 kB\n")
-    assert free_memory(cpu, meminfo) == 5000 * 1024
-    meminfo.write_text("MemTotal:  8000 kB\n")  # before Linux 3.14
-    assert free_memory(cpu, meminfo) is None
-    assert free_memory(torch.device("mps"), meminfo) is None
-
-
-def test_auto_tiles_when_memory_is_short_and_says_so(tiny, monkeypatch, capsys):
-    def sides(tile, free=10**12, shape=(1000, 2000)):
-        monkeypatch.setattr(tiling, "free_memory", lambda device: free)
-        return sides_to_try(tile, tiny, LAYERS, shape, False)
-
-    assert sides("auto") == [None, 1024, 512, 256, 128, 64]
-    assert sides("auto", free=None)[0] is None
-    assert sides(None, free=1) == [None]
-    assert sides(300) == [300, 256, 128, 64]
-    assert sides(300, shape=(200, 150)) == [None, 128, 64]
-    assert capsys.readouterr().out == ""
-    assert sides("auto", free=3 * 10**8) == [256, 128, 64]
-    said = capsys.readouterr().out
-    assert "2000x1000 pixels" in said
-    needed = tiling.HEADROOM * estimate_memory(tiny, LAYERS, (1000, 2000), False)
-    assert f"{needed / 1e9:.1f} GB at once and 0.3 GB are free" in said
-    assert "tiles of 256 pixels" in said
-    for wrong in (0, -16, True, "small", 64.0):
-        with pytest.raises(NSTError, match="give its side in pixels, 'auto' or None"):
-            sides(wrong)
 
 
 # Running out of memory
