@@ -6,7 +6,7 @@ the Gram matrices of x and a.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nst_utils.backbones import Backbone
 from nst_utils.errors import NSTError
-from nst_utils.windows import Tile, split
+from nst_utils.windows import Tile, features_in, features_of, split, sum_shares
 
 CONTENT_LAYER = "relu4_2"
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -55,10 +55,27 @@ def gram_matrix(features: Tensor, convention: str = "positions") -> Tensor:
     Returns:
         G, [B, N_l, N_l], in float32 or better, symmetric and positive semi-definite.
     """
-    flat = features.flatten(2).to(torch.promote_types(features.dtype, torch.float32))
+    flat = features.flatten(2)
     channels, positions = flat.shape[1:]
     divisors = {"positions": positions, "sum": 1, "elements": channels * positions}
-    return flat @ flat.transpose(1, 2) / _pick("convention", convention, divisors)
+    return _Products.apply(flat) / _pick("convention", convention, divisors)
+
+
+class _Products(torch.autograd.Function):
+    """F F^T. From a slope S goes (S + S^T) F back: one product, where autograd would make two."""
+
+    @staticmethod
+    def forward(ctx, flat: Tensor) -> Tensor:
+        ctx.save_for_backward(flat)
+        flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+        return flat @ flat.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx, slope: Tensor) -> Tensor:
+        (flat,) = ctx.saved_tensors
+        slope = (slope + slope.transpose(1, 2)).to(flat.dtype)
+        # Transposed, the result has the channels of a position side by side, as the network has.
+        return (flat.transpose(1, 2) @ slope).transpose(1, 2)
 
 
 def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tensor:
@@ -115,6 +132,8 @@ def total_variation(image: Tensor) -> Tensor:
 class Term:
     """One weighted loss: `function(features, image)` reads the features of its `layers`.
 
+    They are as precise as the image, or in bfloat16 if they were computed so and `half` allows it.
+
     A term that has layers can be computed in tiles if it also has the pair of functions below. Then
     the loss depends on the picture only through one sum over positions for each layer.
 
@@ -129,6 +148,13 @@ class Term:
     function: Callable[[dict[str, Tensor], Tensor], Tensor]
     share: Callable[[dict[str, Tensor], Tile], list[Tensor]] | None = None
     loss: Callable[[list[Tensor]], Tensor] | None = None
+    half: bool = False
+
+    def reads(self, features: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+        """The features of its layers, in the precision that it reads."""
+        if self.half:
+            return features
+        return {layer: features[layer].to(dtype) for layer in self.layers}
 
 
 class Objective:
@@ -160,37 +186,10 @@ class Objective:
     def losses(self, image: Tensor) -> dict[str, Tensor]:
         """Each term's unweighted loss, a scalar, for an image [1, 3, H, W]."""
         features = features_of(self.backbone, image, self.layers, self.bf16)
-        return {name: term.function(features, image) for name, term in self.terms.items()}
-
-
-def features_of(
-    backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
-) -> dict[str, Tensor]:
-    """The backbone's features in the image's own precision, computed in bfloat16 if asked."""
-    # Convolutions are fastest with the channels of a pixel side by side in memory.
-    image = image.contiguous(memory_format=torch.channels_last)
-    with torch.autocast(image.device.type, torch.bfloat16, enabled=bf16):
-        features = backbone(image, layers)
-    return {layer: feature.to(image.dtype) for layer, feature in features.items()}
-
-
-def features_in(
-    tile: Tile, backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
-) -> dict[str, Tensor]:
-    """`features_of` the tile's own positions, from the tile's crop [1, 3, h, w] of a picture."""
-    features = features_of(backbone, image, layers, bf16)
-    return {layer: tile.cut(feature, layer) for layer, feature in features.items()}
-
-
-def sum_shares(
-    share: Callable[[Tensor, Tile], list[Tensor]], image: Tensor, tiles: Iterable[Tile]
-) -> list[Tensor]:
-    """Add up `share(crop, tile)`, a list of tensors, over the tiles of an image [1, 3, H, W]."""
-    shares = (share(image[(..., *tile.crop)], tile) for tile in tiles)
-    sums = next(shares)
-    for more in shares:
-        sums = [a + b for a, b in zip(sums, more, strict=True)]
-    return sums
+        return {
+            name: term.function(term.reads(features, image.dtype), image)
+            for name, term in self.terms.items()
+        }
 
 
 def content_term(
@@ -227,7 +226,7 @@ def content_term(
     def function(features: dict[str, Tensor], _: Tensor) -> Tensor:
         return content_loss(features[layer], target, convention)
 
-    return Term(weight, [layer], function, share, lambda sums: sums[0])
+    return Term(weight, [layer], function, share, lambda sums: sums[0], half=True)
 
 
 def style_term(
@@ -270,7 +269,7 @@ def style_term(
     def function(features: dict[str, Tensor], _: Tensor) -> Tensor:
         return loss([gram_matrix(features[layer]) for layer in layer_weights])
 
-    return Term(weight, list(layer_weights), function, share, loss)
+    return Term(weight, list(layer_weights), function, share, loss, half=True)
 
 
 def variation_term(weight: float) -> Term:

@@ -48,8 +48,8 @@ def estimate_memory(
             total += kept
         if name.startswith("pool"):  # where the maxima were, as int64; or the squares and the root
             total += {"max": 8 * elements, "average": 0, "l2": before + kept}[backbone.pooling]
-        if name in layers and (bf16 or name.startswith("conv")):
-            total += 4 * elements  # what the losses read, in float32
+        if name in layers and name.startswith("conv"):
+            total += kept  # what the losses read; the rectifier's output is another tensor
     return total
 
 

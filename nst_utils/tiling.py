@@ -15,8 +15,8 @@ from torch import Tensor
 
 from nst_utils.backbones import Backbone
 from nst_utils.errors import NSTError
-from nst_utils.losses import Objective, Term, features_in, sum_shares
-from nst_utils.windows import Tile, split
+from nst_utils.losses import Objective, Term
+from nst_utils.windows import Tile, features_in, split, sum_shares
 
 
 class TiledObjective(Objective):
@@ -56,7 +56,9 @@ class TiledObjective(Objective):
         """The shares of all terms, one after the other, from a tile's crop [1, 3, h, w]."""
         features = features_in(tile, self.backbone, crop, self.layers, self.bf16)
         terms = (term for term in self.terms.values() if term.layers)
-        return [part for term in terms for part in term.share(features, tile)]
+        return [
+            part for term in terms for part in term.share(term.reads(features, crop.dtype), tile)
+        ]
 
 
 class _TileSums(torch.autograd.Function):

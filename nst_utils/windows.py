@@ -1,4 +1,4 @@
-"""Where the tiles of a picture lie: in pixels with a halo, and in the positions of each layer.
+"""Tiles of a picture: where they lie, in pixels and in each layer, and the features inside them.
 
 A position of a layer sees the pixels of its own block and as many around it as the convolutions
 before it reach. A tile that is computed together with such a halo has the same features inside as
@@ -6,9 +6,10 @@ the whole picture has there. At the picture's border the halo ends and the netwo
 acts, as it does for the whole picture.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from nst_utils.backbones import Backbone
@@ -113,3 +114,32 @@ def _spans(length: int, side: int, step: int) -> list[slice]:
     # the tile before it.
     starts = [*range(0, max(1, length - step + 1), side)]
     return [slice(*ends) for ends in zip(starts, [*starts[1:], length], strict=True)]
+
+
+def features_of(
+    backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
+) -> dict[str, Tensor]:
+    """The backbone's features, in bfloat16 if asked, else in the image's own precision."""
+    # Convolutions are fastest with the channels of a pixel side by side in memory.
+    image = image.contiguous(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=bf16):
+        return backbone(image, layers)
+
+
+def features_in(
+    tile: Tile, backbone: Backbone, image: Tensor, layers: Iterable[str], bf16: bool
+) -> dict[str, Tensor]:
+    """`features_of` the tile's own positions, from the tile's crop [1, 3, h, w] of a picture."""
+    features = features_of(backbone, image, layers, bf16)
+    return {layer: tile.cut(feature, layer) for layer, feature in features.items()}
+
+
+def sum_shares(
+    share: Callable[[Tensor, Tile], list[Tensor]], image: Tensor, tiles: Iterable[Tile]
+) -> list[Tensor]:
+    """Add up `share(crop, tile)`, a list of tensors, over the tiles of an image [1, 3, H, W]."""
+    shares = (share(image[(..., *tile.crop)], tile) for tile in tiles)
+    sums = next(shares)
+    for more in shares:
+        sums = [a + b for a, b in zip(sums, more, strict=True)]
+    return sums

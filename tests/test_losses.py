@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+import nst_utils as nst
 from nst_utils.backbones import Backbone
 from nst_utils.errors import NSTError
 from nst_utils.losses import (
@@ -304,9 +305,49 @@ def test_no_weight_at_all_and_unknown_layers_are_refused(network):
         Objective(network, {"deep": Term(1, ["relu9_9"], lambda f, _: f["relu9_9"].sum())})
 
 
-def test_bfloat16_features_come_back_in_float32_and_near(network):
-    image = draw(1, 3, 16, 16).sigmoid()
+def test_features_in_bfloat16_are_near_and_terms_of_ones_own_read_float32(network):
+    image = draw(1, 3, 16, 16).sigmoid().requires_grad_()
     exact = features_of(network, image, ["relu2_1"], bf16=False)["relu2_1"]
     rough = features_of(network, image, ["relu2_1"], bf16=True)["relu2_1"]
-    assert rough.dtype == torch.float32
-    assert 0 < (rough - exact).norm() < 0.03 * exact.norm()
+    assert rough.dtype == torch.bfloat16
+    assert 0 < (rough.float() - exact).norm() < 0.03 * exact.norm()
+
+    read = []
+    terms = {
+        "own": Term(1, ["relu2_1"], lambda f, _: read.append(f["relu2_1"]) or f["relu2_1"].sum()),
+        "style": style_term(network, draw(1, 3, 16, 16).sigmoid(), {"relu1_1": 1.0}, bf16=True),
+    }
+    Objective(network, terms, bf16=True)(image)[0].backward()
+    assert read[0].dtype == torch.float32
+    assert image.grad.isfinite().all()
+
+
+def test_the_gram_matrix_can_be_differentiated_twice():
+    def energy(f):
+        return gram_matrix(f).square().sum()
+
+    assert torch.autograd.gradgradcheck(energy, draw(1, 3, 2, 2).double().requires_grad_())
+
+
+def test_the_gradient_of_the_gram_matrix_lies_in_memory_as_the_features_do():
+    features = draw(1, 4, 3, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    gram_matrix(features).square().sum().backward()
+    assert features.grad.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("pair", [("china", "night"), ("chelsea", "wave")])
+def test_the_gradient_in_bfloat16_points_where_that_in_float32_does(pair):
+    network = nst.load_backbone("mini_vgg19").to(memory_format=torch.channels_last)
+    content = nst.load_image(nst.DATA / "content" / f"{pair[0]}.jpg", 128)
+    style = nst.load_image(nst.DATA / "style" / f"{pair[1]}.jpg", 128)
+    gradients = []
+    for bf16 in (False, True):
+        terms = {
+            "content": content_term(network, content, weight=0.03, convention="mean", bf16=bf16),
+            "style": style_term(network, style, nst.TRANSFER_WEIGHTS, 1.0, "relative", bf16=bf16),
+        }
+        # A point on the way, where both terms pull.
+        image = (0.7 * content + 0.3 * nst.resize(style, content.shape[-2:])).requires_grad_()
+        Objective(network, terms, bf16)(image)[0].backward()
+        gradients.append(image.grad.flatten())
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.99

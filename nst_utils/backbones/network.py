@@ -131,7 +131,8 @@ class Backbone(nn.Module):
                     )
                 x = _pool(x, self.pooling)
             elif name.startswith("relu"):
-                x = F.relu(x)  # not in place: conv features may be somebody's loss
+                # Not in place where the convolution's output is somebody's feature.
+                x = F.relu(x, inplace=name.replace("relu", "conv") not in wanted)
             else:
                 x = self.convs[name](x)
             if name in wanted:

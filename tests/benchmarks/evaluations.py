@@ -1,13 +1,16 @@
-"""Seconds for one evaluation of loss and gradient, beside a plain PyTorch loop on the same network.
+"""Seconds for one evaluation of loss and gradient, between a plain PyTorch loop and the floor.
 
     python tests/benchmarks/evaluations.py [--full]
 
 The plain loop is what tutorials teach: one nn.Sequential in float32 and the usual memory format,
-features collected on the way, mean squared errors. Runs of all variants take turns, so that a busy
-machine slows all of them alike; the ratio is taken within each round.
+features collected on the way, mean squared errors. The floor is the network's convolutions and
+pools alone, forward and backward, with no losses and no rectifiers: nothing that uses them can be
+faster. Runs of all variants take turns, so that a busy machine slows all of them alike; ratios are
+taken within each round.
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable
@@ -20,7 +23,8 @@ import nst_utils as nst
 from nst_utils.runtime import use_bf16
 
 # The embedded networks' shapes; the weights' values make no difference to the time.
-NETWORKS = ("random_tiny_vgg19", "random_mini_vgg19", "random_vgg19")
+NETWORKS = ("random_vgg19", "random_mini_vgg19", "random_tiny_vgg19")  # the widest is the yardstick
+VARIANTS = ("plain", "fp32", "floor fp32", "auto", "floor auto")
 LAYERS = (*nst.STYLE_LAYERS, nst.CONTENT_LAYER)
 
 
@@ -86,6 +90,22 @@ def ours(network: nst.Backbone, content: Tensor, style: Tensor, precision: str) 
     return lambda image: objective(image)[0]
 
 
+def floor(network: nst.Backbone, image: Tensor, bf16: bool) -> Callable:
+    """Convolutions and pools alone, as a function of the image whose gradient needs them all."""
+    modules = []
+    for layer in network.layers[: network.layers.index("relu5_1")]:
+        if layer.startswith("conv"):
+            modules.append(copy.deepcopy(network.convs[layer]))
+        elif layer.startswith("pool"):
+            modules.append(nn.MaxPool2d(2))
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    chain = nn.Sequential(*modules).to(image.device, dtype, memory_format=torch.channels_last)
+    last = image.contiguous(memory_format=torch.channels_last).to(dtype)
+    with torch.no_grad():
+        gradient = torch.ones_like(chain(last))
+    return lambda image: (chain(image.to(dtype)) * gradient).sum()
+
+
 def evaluate(objective: Callable[[Tensor], Tensor], image: Tensor) -> float:
     """Seconds of one evaluation."""
     pixels = image.clone().requires_grad_()
@@ -103,6 +123,8 @@ def measure(name: str, shape: tuple[int, int], device: torch.device, budget: flo
     network = network.to(memory_format=torch.channels_last)  # as the three tasks do
     for precision in ("fp32", "auto"):
         variants[precision] = ours(network, content, style, precision)
+        bf16 = use_bf16(precision, device)
+        variants[f"floor {precision}"] = floor(network, image, bf16)
     for objective in variants.values():  # the first evaluation plans and allocates
         evaluate(objective, image)
     seconds: dict[str, list[float]] = {variant: [] for variant in variants}
@@ -113,11 +135,11 @@ def measure(name: str, shape: tuple[int, int], device: torch.device, budget: flo
     return seconds
 
 
-def ratio(plain: list[float], mine: list[float]) -> str:
-    """How many times faster than the plain loop: the median and the quartiles of all rounds."""
-    quotients = [p / m for p, m in zip(plain, mine, strict=True)]
+def ratio(above: list[float], below: list[float]) -> str:
+    """The quotient of two variants: the median and the quartiles of all rounds."""
+    quotients = [a / b for a, b in zip(above, below, strict=True)]
     low, middle, high = statistics.quantiles(quotients, n=4)
-    return f"{middle:.2f}x ({low:.2f} to {high:.2f})"
+    return f"{middle:.2f} ({low:.2f}-{high:.2f})"
 
 
 def main() -> None:
@@ -131,18 +153,24 @@ def main() -> None:
     automatic = "bfloat16" if use_bf16("auto", device) else "float32"
     print(f"PyTorch {torch.__version__} on {device}, {torch.get_num_threads()} CPU threads.")
     print(f"Seconds for one evaluation of loss and gradient, median; auto is {automatic} here.")
-    print(
-        f"{'network':12}{'pixels':>10}{'plain':>9}{'fp32':>9}{'auto':>9}"
-        f"   {'fp32 is faster by':24}auto is faster by"
-    )
+    print("Then three ratios, median and quartiles: plain loop / ours, ours / floor,")
+    print("and how often ours fits into one evaluation of the plain loop on VGG-19's full width.")
+    print(f"{'network':12}{'pixels':>9}", *(f"{v:>11}" for v in VARIANTS))
     for shape in ((192, 256), (384, 512)) if args.full else ((192, 256),):
+        plain_vgg19: list[float] = []
         for name in NETWORKS:
             seconds = measure(name, shape, device, args.seconds)
-            medians = "".join(f"{statistics.median(seconds[v]):9.4f}" for v in seconds)
-            faster = [ratio(seconds["plain"], seconds[v]) for v in ("fp32", "auto")]
-            size = f"{shape[1]}x{shape[0]}"
-            label = name.removeprefix("random_")
-            print(f"{label:12}{size:>10}{medians}   {faster[0]:24}{faster[1]}", flush=True)
+            plain_vgg19 = plain_vgg19 or seconds["plain"]
+            medians = (f"{statistics.median(seconds[v]):11.4f}" for v in VARIANTS)
+            print(f"{name.removeprefix('random_'):12}{shape[1]:>5}x{shape[0]}", *medians)
+            for precision in ("fp32", "auto"):
+                mine, least = seconds[precision], seconds[f"floor {precision}"]
+                against = statistics.median(plain_vgg19) / statistics.median(mine)
+                print(
+                    f"{'':4}{precision:8}plain/ours {ratio(seconds['plain'], mine):22}"
+                    f"ours/floor {ratio(mine, least):22}VGG-19's plain/ours {against:.1f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
