@@ -35,7 +35,7 @@ def load_mask(source: ImageSource) -> Tensor:
     return mask
 
 
-def reduce_mask(mask: Tensor, backbone: Backbone, layer: str, inside: bool = True) -> Tensor:
+def reduce_mask(mask: Tensor, backbone: Backbone, layer: str, inside: float = 1.0) -> Tensor:
     """Bring a mask in pixels to the positions of a layer.
 
     A position of a deep layer sees many pixels around its own block. If it counts although some of
@@ -44,23 +44,22 @@ def reduce_mask(mask: Tensor, backbone: Backbone, layer: str, inside: bool = Tru
     Args:
         mask: [1, 1, H, W] in [0, 1].
         backbone, layer: whose positions.
-        inside: a position gets the least value that its receptive field meets, so it counts only
-            if all of the field lies in the region: nothing bleeds, but in a deep layer nothing may
-            be left of a thin region. If False, it gets the mean over its own block: the region
-            stays whole, and the style bleeds as far as the layer reaches.
+        inside: how much of what a position sees around its block must lie in the region, in [0, 1].
+            It gets the least value that the mask has there. With 1 that is the whole receptive
+            field: nothing bleeds, but thin regions vanish from deep layers. With 0 it is the block
+            alone: the region stays whole, and the style bleeds as far as the layer reaches.
 
     Returns:
         [1, 1, H_l, W_l] in [0, 1]. A mask of 1 everywhere stays so: beyond the picture's border
         there is nothing to change.
 
     Raises:
-        NSTError: an unknown layer.
+        NSTError: an unknown layer, or another `inside`.
     """
     backbone.check_layers([layer])
-    step = stride(layer)
-    if not inside:
-        return F.avg_pool2d(mask, step)
-    around = reach(backbone, layer)
+    if not 0 <= inside <= 1:
+        raise NSTError(f"inside is {inside}; it is a share of the receptive field, from 0 to 1.")
+    step, around = stride(layer), round(inside * reach(backbone, layer))
     # The least value is the largest of the negative; the padding of a max-pool never wins.
     return -F.max_pool2d(-mask, step + 2 * around, stride=step, padding=around)
 
@@ -90,7 +89,7 @@ def guided_gram(features: Tensor, mask: Tensor) -> Tensor:
 
 
 def weigh_region(
-    mask: Tensor, backbone: Backbone, layer_weights: Mapping[str, float], inside: bool = True
+    mask: Tensor, backbone: Backbone, layer_weights: Mapping[str, float], inside: float = 1.0
 ) -> dict[str, float]:
     """The weights w_l of the layers in which something of a region is left.
 
@@ -114,7 +113,7 @@ def weigh_region(
         raise NSTError(
             f"The region of a mask holds no receptive field of {', '.join(layer_weights)} at "
             f"{mask.shape[-1]}x{mask.shape[-2]} pixels; take a shallower layer, a larger region "
-            "or size, or inside=False."
+            "or size, or a smaller `inside`."
         )
     scale = sum(layer_weights.values()) / sum(left.values())
     return {layer: w * scale for layer, w in left.items()}
@@ -127,7 +126,7 @@ def guided_style_term(
     layer_weights: Mapping[str, float],
     weight: float = 1.0,
     convention: str = "paper",
-    inside: bool = True,
+    inside: float = 1.0,
     bf16: bool = False,
     tile: int | None = None,
 ) -> Term:

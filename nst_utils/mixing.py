@@ -66,7 +66,7 @@ def transfer_styles(
     alpha: float = 0.03,
     variation: float = 1.0,
     convention: str = "balanced",
-    inside: bool = True,
+    inside: float = 0.25,
     init: str | Tensor = "content",
     **options,
 ) -> Result:
@@ -84,7 +84,7 @@ def transfer_styles(
         size, content_layer, alpha, variation: as for `transfer_style`.
         convention: "balanced" or "paper", as for `transfer_style`; or "squares", the square of each
             relative error |G - A| / |A|, with which weights between 0 and 1 blend two styles.
-        inside: how masks are brought to the size of a layer, see `reduce_mask`.
+        inside: how strictly a style keeps to its mask, from 0 to 1, see `reduce_mask`.
         init: "content", "noise", "style 1", "style 2", ... or an image.
         options: see the module `synthesis`; by default 500 L-BFGS evaluations over four sizes.
 
