@@ -65,7 +65,9 @@ def use_bf16(precision: str, device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
     # Without AVX-512's bfloat16 instructions the CPU would emulate them, slowly.
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    # PyTorch has no public question for them; where it has not even this one, float32 is safe.
+    has_bf16 = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cpu" and has_bf16()
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -1,10 +1,10 @@
-"""Time and memory of one evaluation against the picture's size, whole and in tiles.
+"""Time and memory of one evaluation against the picture's size: plain loop, whole and in tiles.
 
     python tests/benchmarks/costs.py [--sizes 256 512 1024] [--networks random_vgg19]
 
-Every entry is a transfer of its own process: seconds of its second evaluation of loss and gradient
-(the first allocates), and the most memory that the process ever had, Python and PyTorch included.
-If the cost is linear in pixels, the seconds per megapixel stay the same down a column.
+Every entry has a process of its own: seconds of its second evaluation of loss and gradient (the
+first allocates), and the most memory that the process ever had, Python and PyTorch included. If the
+cost is linear in pixels, the seconds per megapixel stay the same down a column.
 """
 
 import argparse
@@ -14,60 +14,70 @@ import sys
 import time
 
 import torch
+from evaluations import PlainLoop, evaluate  # the module beside this one
 
 import nst_utils as nst
 from nst_utils.planning import free_memory, memory_needed
 from nst_utils.runtime import use_bf16
 
 SIZES = (256, 512, 1024, 2048, 4096)  # pixels of the longer side, 4:3
-NETWORKS = ("tiny_vgg19", "mini_vgg19", "random_vgg19")
+NETWORKS = ("mini_vgg19", "random_vgg19")
 TILE = 512
 
 
-def transfer(network: str, size: int, tile: int | None, precision: str) -> None:
+def peak_memory() -> int:
+    """The most bytes that this process has had."""
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def measure(name: str, size: int, variant: str, precision: str) -> None:
     """Two evaluations in this process; prints seconds of the second and bytes of memory."""
     content, style = (nst.white_noise((size * 3 // 4, size), seed) for seed in range(2))
-    ends = []
-    nst.transfer_style(
-        content,
-        style,
-        size=None,
-        backbone=network,
-        steps=2,
-        pyramid=1,
-        optimizer="adam",  # its steps are one evaluation each
-        precision=precision,
-        tile=tile,
-        device="cpu",
-        progress=False,
-        callback=lambda *_: ends.append(time.perf_counter()),
-    )
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    print(ends[1] - ends[0], peak)
+    network = nst.load_backbone(name, **({"normalise": False} if "random" in name else {}))
+    if variant == "plain":
+        loop = PlainLoop(network, content, style)
+        seconds = [evaluate(loop, content) for _ in range(2)][1]
+    else:
+        ends: list[float] = []
+        nst.transfer_style(
+            content,
+            style,
+            size=None,
+            backbone=network,
+            steps=2,
+            pyramid=1,
+            optimizer="adam",  # its steps are one evaluation each
+            precision=precision,
+            tile=TILE if variant == "tiles" else None,
+            device="cpu",
+            progress=False,
+            callback=lambda *_: ends.append(time.perf_counter()),
+        )
+        seconds = ends[1] - ends[0]
+    print(seconds, peak_memory())
 
 
-def entry(network: str, size: int, tile: int | None, precision: str) -> str:
+def entry(network: str, size: int, variant: str, precision: str) -> str:
     """Seconds, seconds per megapixel and memory, measured in a child process."""
-    command = [sys.executable, __file__, "--one", network, str(size), str(tile or 0)]
+    command = [sys.executable, __file__, "--one", network, str(size), variant]
     done = subprocess.run(
         [*command, "--precision", precision], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        return f"{'failed':>27}"
+        return f"{'failed':>24}"
     seconds, peak = map(float, done.stdout.split())
     megapixels = size * (size * 3 // 4) / 1e6
-    return f"{seconds:9.2f}{seconds / megapixels:9.2f}{peak / 1e9:9.2f}"
+    return f"{seconds:8.2f}{seconds / megapixels:8.2f}{peak / 1e9:8.2f}"
 
 
 def fits(network: str, size: int, precision: str) -> bool:
-    """Whether the estimate of the memory for the whole picture leaves a third of what is free."""
-    device = torch.device("cpu")
+    """Whether the whole picture's estimate leaves a third of the free memory for the rest."""
     layers = (*nst.STYLE_LAYERS, nst.CONTENT_LAYER)
-    shape, bf16 = (size * 3 // 4, size), use_bf16(precision, device)
+    bf16 = use_bf16(precision, torch.device("cpu"))
     backbone = nst.load_backbone(network, normalise=False)
-    free = free_memory(device)
-    return free is None or memory_needed(backbone, layers, shape, bf16) < free / 1.5
+    free = free_memory(torch.device("cpu"))
+    return free is None or memory_needed(backbone, layers, (size * 3 // 4, size), bf16) < free / 1.5
 
 
 def main() -> None:
@@ -79,21 +89,21 @@ def main() -> None:
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        network, size, tile = args.one
-        transfer(network, int(size), int(tile) or None, args.precision)
+        network, size, variant = args.one
+        measure(network, int(size), variant, args.precision)
         return
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} CPU threads, {args.precision}.")
-    print(f"{'':29}{'whole picture':^27}{f'tiles of {TILE} pixels':^27}")
-    print(f"{'network':18}{'pixels':>11}" + f"{'s':>9}{'s/MP':>9}{'GB':>9}" * 2)
+    print(f"{'':29}{'plain loop':^24}{'ours, whole':^24}{f'ours, tiles of {TILE}':^24}")
+    print(f"{'network':18}{'pixels':>11}" + f"{'s':>8}{'s/MP':>8}{'GB':>8}" * 3)
     for network in args.networks:
         for size in args.sizes:
-            whole = f"{'too large here':>27}"
-            if fits(network, size, args.precision):
-                whole = entry(network, size, None, args.precision)
-            tiled = f"{'one tile':>27}"
-            if size > TILE:
-                tiled = entry(network, size, TILE, args.precision)
-            print(f"{network:18}{size:>6}x{size * 3 // 4:<4}{whole}{tiled}", flush=True)
+            print(f"{network:18}{size:>6}x{size * 3 // 4:<4}", end="", flush=True)
+            for variant, precision in (("plain", "fp32"), ("whole", args.precision)):
+                fitting = fits(network, size, precision)
+                text = entry(network, size, variant, args.precision) if fitting else "too large"
+                print(f"{text:>24}", end="", flush=True)
+            tiled = entry(network, size, "tiles", args.precision) if size > TILE else "one tile"
+            print(f"{tiled:>24}", flush=True)
 
 
 if __name__ == "__main__":
