@@ -94,20 +94,21 @@ def _path(cache: str | Path | None, task: Callable, settings: Record) -> Path | 
 def _run(task: Callable, settings: Record, path: Path | None) -> Record:
     """One setting, in whatever process it lands: the kept result, or a new one."""
     if path is not None and path.is_file():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text())["result"]
     began = time.perf_counter()
     try:
         result = _plain(task(**settings), settings)
-        text = json.dumps(result | {"seconds": round(time.perf_counter() - began, 3)})
+        result["seconds"] = round(time.perf_counter() - began, 3)
+        text = json.dumps({"settings": settings, "result": result}, indent=1)
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Written beside and renamed: a file is whole or not there, whoever else writes it, too.
         beside = path.with_suffix(f".{uuid.uuid4().hex}")
-        beside.write_text(text)
+        beside.write_text(text + "\n")
         os.replace(beside, path)
-    return json.loads(text)
+    return json.loads(text)["result"]
 
 
 def _plain(result: object, settings: Record) -> Record:

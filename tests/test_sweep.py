@@ -92,7 +92,9 @@ def test_the_hash_knows_task_and_settings_but_not_their_order(tmp_path):
     assert nst.sweep(settings, other, cache=tmp_path, progress=False)[0]["value"] == 7
     kept = list(tmp_path.glob("*.json"))
     assert len(kept) == 3
-    assert all("seconds" in json.loads(file.read_text()) for file in kept)
+    found = [json.loads(file.read_text()) for file in kept]
+    assert sorted(file["result"]["value"] for file in found if "value" in file["result"]) == [7]
+    assert all(file["settings"]["folder"] == here for file in found)
 
 
 def test_tensors_become_numbers_and_what_json_cannot_hold_is_an_error():
