@@ -1,4 +1,4 @@
-"""Sweeps: grids, records, errors, resuming, interrupts, and a cluster that loses a worker."""
+"""Sweeps: grids, records, errors, interrupts, a cluster that loses a worker; the ablations."""
 
 import json
 import os
@@ -14,7 +14,17 @@ import torch
 
 import nst_utils as nst
 from nst_utils import NSTError
-from nst_utils.sweeping import settings_of
+from nst_utils.ablations import (
+    GRIDS,
+    PAIR,
+    RECORDS,
+    ablation,
+    leave_one_out,
+    partial_style_term,
+    scores,
+    transfer,
+)
+from nst_utils.sweeping import _path, settings_of
 
 
 def called(folder):
@@ -157,3 +167,58 @@ def test_a_cluster_that_loses_a_worker_still_gives_every_record_once(tmp_path):
     assert len(pids) >= 2
     assert called(tmp_path) >= 13  # what the lost worker was at is done again
     assert len(list((tmp_path / "cache").glob("*.json"))) == 12
+
+
+# the ablations of notebook 06
+
+
+def test_a_term_that_keeps_every_channel_is_the_style_term():
+    network = nst.load_backbone("tiny_vgg19")
+    painting, image = (nst.white_noise((32, 48), seed) for seed in (1, 2))
+    weights = {"relu1_1": 0.7, "relu3_1": 0.3}
+    term = partial_style_term(network, painting, weights, keep=1.0, seed=0)
+    expected = nst.style_term(network, painting, weights, convention="relative")
+    features = network(image, weights)
+    torch.testing.assert_close(term.function(features, image), expected.function(features, image))
+    # With one of 16 channels left, the Gram matrix is that channel's mean square.
+    one = partial_style_term(network, painting, {"relu1_1": 1.0}, keep=1 / 16, seed=3)
+    here, there = (network(x, ["relu1_1"])["relu1_1"][0] for x in (image, painting))
+    squares = zip(here.square().mean((1, 2)), there.square().mean((1, 2)), strict=True)
+    shares = torch.stack([abs(a - b) / b for a, b in squares])
+    found = one.function(network(image, ["relu1_1"]), image)
+    assert (shares - found).abs().min() < 1e-4
+
+
+def test_the_scores_know_both_ends():
+    photo, painting = (nst.load_image(path, 96) for path in nst.gallery.pair_paths(*PAIR))
+    of_photo, of_painting = scores(photo), scores(painting)
+    assert of_photo["content score"] == 0 and of_painting["style score"] < 0.15
+    assert of_photo["style score"] > 0.5 and of_painting["content score"] > 0.5
+
+
+def test_leaving_one_out_keeps_the_sum():
+    assert leave_one_out({"a": 1.0, "b": 2.0, "c": 1.0}) == [
+        {"b": 8 / 3, "c": 4 / 3},
+        {"a": 2.0, "c": 2.0},
+        {"a": 4 / 3, "b": 8 / 3},
+    ]
+
+
+def test_a_run_ends_as_soon_as_its_style_loss_is_low_enough():
+    options = {"style": ["relu1_1"], "size": 64, "steps": 40}
+    run = transfer(until=0.5, **options)
+    assert run.history[-1]["style"] <= 0.5 < run.history[-2]["style"]
+    assert len(run.history) < len(transfer(**options).history) == 40
+
+
+def test_the_kept_records_are_those_of_the_sweeps_and_complete():
+    expected = {
+        (_path(RECORDS, ablation, settings), json.dumps(settings, sort_keys=True))
+        for grid in GRIDS.values()
+        for settings in settings_of(grid)
+    }
+    assert {path for path, _ in expected} == set(RECORDS.iterdir())
+    for path, settings in expected:
+        kept = json.loads(path.read_text())
+        assert json.dumps(kept["settings"], sort_keys=True) == settings
+        assert set(kept["result"]) == {"style score", "content score", "evaluations", "seconds"}
