@@ -63,7 +63,7 @@ def transfer(
         keep: the share of each style layer's channels whose Gram matrix counts, drawn at random.
         pair: names of a bundled photograph and painting.
         seed: of the noise and of the channels.
-        size: longer side in pixels.
+        size: longer side in pixels; from 182 on there are coarser sizes before it, up to two.
         steps: evaluations at most, over all sizes.
         alpha: weight of the content.
         until: end at the last size as soon as the style loss is this low.
