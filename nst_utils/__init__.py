@@ -21,6 +21,7 @@ from nst_utils.mixing import Style, transfer_styles
 from nst_utils.optimize import Result, Stage, optimize
 from nst_utils.plotting import animate, notebook_style, plot_history, show
 from nst_utils.runtime import pick_device, set_seed
+from nst_utils.sweeping import sweep
 from nst_utils.synthesis import (
     TEXTURE_WEIGHTS,
     TRANSFER_WEIGHTS,
@@ -68,6 +69,7 @@ __all__ = [
     "show",
     "style_loss",
     "style_term",
+    "sweep",
     "synthesize_texture",
     "to_pil",
     "total_variation",

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from test_notebooks import function_of
 
 import nst_utils as nst
 from nst_utils import DATA, NSTError
@@ -13,7 +14,7 @@ from nst_utils.guidance import guided_gram, guided_style_term, load_mask, reduce
 from nst_utils.losses import Objective, gram_matrix, style_loss
 from nst_utils.mixing import Style, transfer_styles
 from nst_utils.tiling import TiledObjective
-from nst_utils.windows import reach
+from nst_utils.windows import reach, stride
 
 CONTENT = DATA / "content" / "chelsea.jpg"
 WAVE, AUTUMN = DATA / "style" / "wave.jpg", DATA / "style" / "autumn.jpg"
@@ -107,7 +108,7 @@ def test_inside_means_that_the_whole_receptive_field_lies_in_the_region(double, 
         assert reduce_mask(less, double, layer)[(0, 0, *position)] == 0
 
 
-@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("inside", [0, 0.3, 1])
 @pytest.mark.parametrize("shape", [(64, 64), (50, 75)])
 def test_a_reduced_mask_has_the_features_size_and_a_full_one_stays_full(tiny, inside, shape):
     layers = nst.STYLE_LAYERS
@@ -117,10 +118,20 @@ def test_a_reduced_mask_has_the_features_size_and_a_full_one_stays_full(tiny, in
         assert (reduced == 1).all()
 
 
-def test_not_inside_is_the_mean_over_each_positions_own_block(tiny):
-    mask = draw(1, 1, 8, 12)
-    reduced = reduce_mask(mask, tiny, "relu2_1", inside=False)
-    assert reduced[0, 0, 2, 3].item() == pytest.approx(mask[0, 0, 4:6, 6:8].mean().item())
+@pytest.mark.parametrize(("inside", "around"), [(0, 0), (0.5, 2), (1, 4)])
+def test_a_position_gets_the_least_value_of_its_block_and_a_share_of_its_reach(
+    tiny, inside, around
+):
+    mask = draw(1, 1, 24, 30)
+    reduced = reduce_mask(mask, tiny, "relu2_1", inside)
+    field = mask[..., 12 - around : 14 + around, 8 - around : 10 + around]
+    assert reduced[0, 0, 6, 4] == field.min()
+
+
+@pytest.mark.parametrize("inside", [-0.1, 1.5, float("nan")])
+def test_a_share_out_of_range_is_refused(tiny, inside):
+    with pytest.raises(NSTError, match=f"inside is {inside}"):
+        reduce_mask(torch.ones(1, 1, 8, 8), tiny, "relu1_1", inside)
 
 
 def test_layers_without_room_hand_their_weight_to_the_others(tiny):
@@ -128,7 +139,9 @@ def test_layers_without_room_hand_their_weight_to_the_others(tiny):
     left = weigh_region(left_half(64, 96, 40), tiny, weights)
     assert left == pytest.approx({"relu1_1": 0.4, "relu3_1": 0.6})
     assert weigh_region(torch.ones(1, 1, 64, 96), tiny, weights) == pytest.approx(weights)
-    with pytest.raises(NSTError, match="no receptive field of relu5_1 at 96x64.*inside=False"):
+    with pytest.raises(
+        NSTError, match="no receptive field of relu5_1 at 96x64.*a smaller `inside`"
+    ):
         weigh_region(left_half(64, 96, 40), tiny, {"relu5_1": 1.0})
 
 
@@ -148,6 +161,17 @@ def test_the_masks_of_china_share_out_the_photograph():
     assert masks[0].shape[-2:] == photograph.shape[-2:]
 
 
+@pytest.mark.parametrize("layer", ["relu1_1", "relu3_1", "pool3"])
+def test_the_functions_of_notebook_05_are_the_packages(tiny, layer):
+    positions_inside = function_of("05_multiple_styles", "positions_inside")
+    mask = (draw(1, 1, 70, 90) > 1e-3).float()
+    ours = positions_inside(mask, stride(layer), reach(tiny, layer))
+    assert torch.equal(ours, reduce_mask(mask, tiny, layer))
+    features = draw(1, 3, *ours.shape[-2:])
+    theirs = function_of("05_multiple_styles", "guided_gram")(features, ours)
+    torch.testing.assert_close(theirs, guided_gram(features, ours))
+
+
 # Bleeding
 
 
@@ -163,21 +187,21 @@ def gradient_by_column(network, layer, border, inside):
 
 @pytest.mark.parametrize("layer", ["relu1_1", "relu2_1", "relu3_1", "relu4_1"])
 def test_a_style_inside_its_region_does_not_bleed_at_all(double, layer):
-    columns = gradient_by_column(double, layer, 101, inside=True)
+    columns = gradient_by_column(double, layer, 101, inside=1)
     assert (columns[101:] == 0).all()
     assert columns[:101].max() > 0
 
 
 @pytest.mark.parametrize("layer", ["relu1_1", "relu2_1", "relu3_1", "relu4_1"])
-def test_a_pooled_mask_bleeds_as_far_as_the_layer_reaches_and_no_further(double, layer):
+def test_positions_that_see_outside_bleed_as_far_as_the_layer_reaches_and_no_further(double, layer):
     border = 96  # between two positions of every layer
-    columns = gradient_by_column(double, layer, border, inside=False)
+    columns = gradient_by_column(double, layer, border, inside=0)
     end = border + reach(double, layer)
     assert columns[border:end].max() > 0
     assert (columns[end:] == 0).all()
 
 
-@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("inside", [1, 0])
 def test_outside_the_region_a_run_changes_the_photograph_nowhere_or_nearby(tiny, inside):
     content, style = draw(1, 3, 64, 128), nst.load_image(WAVE, 64)
     layers = {"relu1_1": 0.5, "relu2_1": 0.5}
@@ -232,6 +256,14 @@ def test_masked_styles_can_be_computed_in_tiles(small):
 
 
 # Mixtures
+
+
+@pytest.mark.parametrize("convention", ["balanced", "squares"])
+def test_a_mixture_has_the_same_losses_in_tiles(tiny, convention):
+    styles = [Style(WAVE, 0.4), Style(AUTUMN, 0.6, mask=left_half(64, 96, 70))]
+    options = {**QUICK, "steps": 1, "backbone": tiny, "convention": convention}
+    whole, tiled = (transfer_styles(CONTENT, styles, tile=t, **options) for t in (None, 32))
+    assert tiled.history[0] == pytest.approx(whole.history[0], rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("convention", ["balanced", "paper"])
@@ -311,7 +343,7 @@ def test_a_mixture_with_masks_runs_over_all_sizes_and_lowers_both_losses(tiny):
         ([Style(WAVE, mask=torch.zeros(1, 1, 30, 45))], {}, "black everywhere"),
         ([Style(WAVE, mask=torch.ones(1, 1, 45, 30))], {}, "style 1 is 30x45.*451x300"),
         ([Style(WAVE, layers=["relu9_9"])], {}, "no layer 'relu9_9'"),
-        ([Style(WAVE, layers={"relu5_1": 1}, mask=left_half(30, 45, 9))], {}, "receptive field"),
+        ([Style(WAVE, layers={"relu5_1": 1}, mask=left_half(30, 45, 3))], {}, "receptive field"),
         ([Style(WAVE)], {"convention": "cubes"}, "'cubes'; choose one of paper, balanced, squares"),
         ([Style(WAVE)], {"init": "style 2"}, "'style 2'; choose one of noise, content, style 1"),
     ],
