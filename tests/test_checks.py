@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 import nst_utils as nst
 from nst_utils import checks
@@ -103,6 +104,34 @@ def globally_seeded(content, style, seed):
 
 def normal(content, style, seed):
     return torch.randn(content.shape, generator=torch.Generator().manual_seed(seed))
+
+
+def blend(combine):
+    """A blended_loss that puts the styles' losses together in its own way."""
+    return lambda G, A, w: combine([nst.style_loss(G, a) for a in A], w)
+
+
+def weighted(values, weights):
+    return sum(w * value for w, value in zip(weights, values, strict=True))
+
+
+def masked(f, mask):
+    """Gram matrix of features times mask, not divided by anything."""
+    return nst.gram_matrix(f * mask, "sum")
+
+
+def least(mask, stride, reach, padding=None):
+    reached = reach if padding is None else padding
+    return -max_pool2d(-mask, stride + 2 * reach, stride, reached)
+
+
+def padded(mask, stride, reach, rows_only=False):
+    sides = (0, 0, reach, reach) if rows_only else (reach,) * 4
+    return least(pad(mask, sides), stride, reach, padding=(0, reach if rows_only else 0))
+
+
+def wide_window(mask, stride, reach):
+    return least(pad(mask, (2 * reach,) * 4, value=1.0), stride, 3 * reach, padding=reach)
 
 
 MISTAKES = {
@@ -222,6 +251,40 @@ MISTAKES = {
         "fixed seed": start_with(noise=lambda c, s, _: nst.white_noise(tuple(c.shape[-2:]), 0)),
         "global seed": start_with(noise=globally_seeded),
         "normal noise": start_with(noise=normal),
+    },
+    "blended_loss": {
+        "a Python number": lambda *given: blend(weighted)(*given).item(),
+        "one value for each style": blend(lambda E, w: torch.stack(E) * torch.tensor(w)),
+        "matrices averaged": lambda G, A, w: nst.style_loss(G, weighted(A, w)),
+        "no weights": blend(lambda E, w: sum(E)),
+        "plain mean": blend(lambda E, w: mean(E)),
+        "last style only": blend(lambda E, w: w[-1] * E[-1]),
+        "weights in reverse": blend(lambda E, w: weighted(E, w[::-1])),
+        "weights normalised": blend(lambda E, w: weighted(E, w) / sum(w)),
+        "detached": detached(blend(weighted)),
+    },
+    "guided_gram": {
+        "batch axis lost": lambda f, m: nst.guided_gram(f, m)[0],
+        "mask not normalised": masked,
+        "divided by the sum of squares": lambda f, m: masked(f, m / m.square().sum()),
+        "no mask": lambda f, m: nst.gram_matrix(f),
+        "mask upside down": lambda f, m: masked(f, 1 - m) / m.square().sum(),
+        "two positions assumed": lambda f, m: masked(f, m) / 2,
+        "divided by the root of the sum": lambda f, m: masked(f, m / m.sum().sqrt()),
+        "mask used once": lambda f, m: masked(f, m.sqrt()) / m.sum(),
+        "mask rounded up": lambda f, m: nst.guided_gram(f, (m > 0).float()),
+        "detached": detached(nst.guided_gram),
+    },
+    "positions_inside": {
+        "no stride": lambda m, stride, reach: least(m, 1, reach),
+        "zeros beyond the border": padded,
+        "greatest instead of least": lambda m, stride, reach: -least(-m, stride, reach),
+        "reach left out": lambda m, stride, reach: least(m, stride, 0),
+        "three times the reach": wide_window,
+        "mean": lambda m, stride, reach: avg_pool2d(
+            m, stride + 2 * reach, stride, reach, count_include_pad=False
+        ),
+        "zeros above": lambda m, stride, reach: padded(m, stride, reach, rows_only=True),
     },
 }
 IN_EVERY = {"not begun", "no `return`"}

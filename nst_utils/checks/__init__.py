@@ -9,6 +9,11 @@ from nst_utils.checks.feature_reconstruction import (
     check_content_loss,
     check_total_variation,
 )
+from nst_utils.checks.multiple_styles import (
+    check_blended_loss,
+    check_guided_gram,
+    check_positions_inside,
+)
 from nst_utils.checks.start_here import check_estimate_seconds, check_to_image_tensor
 from nst_utils.checks.style_transfer import check_start_image, check_total_loss
 from nst_utils.checks.texture_synthesis import (
@@ -18,11 +23,14 @@ from nst_utils.checks.texture_synthesis import (
 )
 
 __all__ = [
+    "check_blended_loss",
     "check_content_gradient",
     "check_content_loss",
     "check_covariance",
     "check_estimate_seconds",
     "check_gram_matrix",
+    "check_guided_gram",
+    "check_positions_inside",
     "check_start_image",
     "check_style_loss",
     "check_to_image_tensor",
