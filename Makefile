@@ -29,8 +29,9 @@ ifneq ($(wildcard notebooks/*.ipynb),)
 		--nbval-sanitize-with tests/nbval_sanitize.cfg
 endif
 
-student: $(READY) ## make notebooks/student/ from the notebooks with solutions
+student: $(READY) ## make notebooks/student/ from the notebooks with solutions, and the table of points
 	$(BIN)/python tools/student.py
+	$(BIN)/python tools/points.py
 
 badges: $(READY) ## write the repository's address into all notebooks: make badges REPO=owner/name
 	$(BIN)/python tools/badges.py $(REPO)
