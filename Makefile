@@ -9,7 +9,7 @@ ifeq ($(shell uname)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
 LAB += --no-browser
 endif
 
-.PHONY: help lab demo test bench clean
+.PHONY: help lab demo test student badges bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -28,6 +28,14 @@ ifneq ($(wildcard notebooks/*.ipynb),)
 	$(BIN)/pytest --nbval-lax notebooks/*.ipynb --nbval-cell-timeout=300 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg
 endif
+
+student: $(READY) ## make notebooks/student/ from the notebooks with solutions, and the table of points
+	$(BIN)/python tools/student.py
+	$(BIN)/python tools/points.py
+
+badges: $(READY) ## write the repository's address into all notebooks: make badges REPO=owner/name
+	$(BIN)/python tools/badges.py $(REPO)
+	$(BIN)/python tools/student.py
 
 bench: $(READY) ## seconds per evaluation of each backbone
 	$(BIN)/python tests/benchmarks/evaluations.py

@@ -1,0 +1,39 @@
+"""Checks of the exercises: each takes a student's function and names the likely mistake.
+
+They use small tensors whose answers can be found by hand, and no weights. docs/mistakes.md lists
+every mistake that they know.
+"""
+
+from nst_utils.checks.feature_reconstruction import (
+    check_content_gradient,
+    check_content_loss,
+    check_total_variation,
+)
+from nst_utils.checks.multiple_styles import (
+    check_blended_loss,
+    check_guided_gram,
+    check_positions_inside,
+)
+from nst_utils.checks.start_here import check_estimate_seconds, check_to_image_tensor
+from nst_utils.checks.style_transfer import check_start_image, check_total_loss
+from nst_utils.checks.texture_synthesis import (
+    check_covariance,
+    check_gram_matrix,
+    check_style_loss,
+)
+
+__all__ = [
+    "check_blended_loss",
+    "check_content_gradient",
+    "check_content_loss",
+    "check_covariance",
+    "check_estimate_seconds",
+    "check_gram_matrix",
+    "check_guided_gram",
+    "check_positions_inside",
+    "check_start_image",
+    "check_style_loss",
+    "check_to_image_tensor",
+    "check_total_loss",
+    "check_total_variation",
+]
