@@ -133,15 +133,15 @@ def local_repository(folder):
 
 def colab_python(folder):
     """A new environment with everything that is installed here but nst_utils, and google.colab."""
-    venv.create(folder, with_pip=False, symlinks=os.name != "nt")
-    here = {"base": str(folder), "platbase": str(folder)}
-    site = Path(sysconfig.get_path("purelib", "venv", vars=here))
+    venv.create(folder, with_pip=False, symlinks=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site = folder / "lib" / version / "site-packages"
     (site / "google" / "colab").mkdir(parents=True)
     (site / "google" / "colab" / "__init__.py").touch()
     # A path that is added this way is not searched for further .pth files: an editable nst_utils
     # stays behind.
     (site / "installed_here.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    return Path(sysconfig.get_path("scripts", "venv", vars=here)) / "python"
+    return folder / "bin" / "python"
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ Autograding runs every notebook, so the assignment has the exercises of all note
 without the long computations between them.
 """
 
-import ast
+import csv
 import os
 import subprocess
 import sys
@@ -13,11 +13,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from exercises import SOURCES, graded, imports
 from nbformat.v4 import new_code_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WEEK, NAME = "style", "exercises"
+WRONG = ["estimate-test", "gram-matrix-test", "content-gradient-test"]
 CONFIG = """
 c = get_config()
 c.CourseDirectory.course_id = "course"
@@ -29,23 +30,15 @@ def part(cell, key):
     return cell.metadata.get("nbgrader", {}).get(key)
 
 
-def imports(cells):
-    """One cell with the import statements of a notebook, the first code cell's left out."""
-    code = [cell for cell in cells if cell.cell_type == "code"][1:]
-    nodes = [node for cell in code for node in ast.parse(cell.source).body]
-    found = [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    return new_code_cell("\n".join(dict.fromkeys(found)))
-
-
 def all_exercises():
     """One notebook with all solution and check cells, each notebook's imports before its own."""
     cells = []
     for path in SOURCES:
         notebook = nbformat.read(path, as_version=4)
-        graded = [cell for cell in notebook.cells if "nbgrader" in cell.metadata]
-        for cell in graded:
+        exercises = graded(notebook.cells)
+        for cell in exercises:
             cell.id = f"{path.stem[:2]}-{cell.id}"
-        cells += [imports(notebook.cells), *graded]
+        cells += [new_code_cell(imports(notebook.cells)), *exercises]
     return new_notebook(cells=cells, metadata=notebook.metadata)
 
 
@@ -122,8 +115,20 @@ def test_an_empty_copy_gets_nothing(course):
 
 @pytest.mark.slow
 def test_a_mistake_costs_its_own_exercise(course):
-    wrong = dict.fromkeys(["estimate-test", "gram-matrix-test", "content-gradient-test"], 0)
-    assert scores(course, "mistaken") == points() | wrong
+    assert scores(course, "mistaken") == points() | dict.fromkeys(WRONG, 0)
+
+
+@pytest.mark.slow
+def test_feedback_and_grades_can_be_handed_back(course):
+    nbgrader(course, "generate_feedback", WEEK)
+    page = (course / "feedback" / "mistaken" / WEEK / f"{NAME}.html").read_text("utf-8")
+    assert "Twice the side is four times the pixels: square the ratio." in page
+    nbgrader(course, "export")
+    with (course / "grades.csv").open() as file:
+        exported = {line["student_id"]: float(line["score"]) for line in csv.DictReader(file)}
+    total = sum(points().values())
+    lost = sum(points()[name] for name in WRONG)
+    assert exported == {"full": total, "empty": 0, "mistaken": total - lost}
 
 
 @pytest.mark.slow

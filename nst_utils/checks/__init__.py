@@ -9,11 +9,13 @@ from nst_utils.checks.feature_reconstruction import (
     check_content_loss,
     check_total_variation,
 )
+from nst_utils.checks.layer_ablations import check_leave_one_out, check_mean_and_spread
 from nst_utils.checks.multiple_styles import (
     check_blended_loss,
     check_guided_gram,
     check_positions_inside,
 )
+from nst_utils.checks.random_networks import check_he_weights, check_participation_ratio
 from nst_utils.checks.start_here import check_estimate_seconds, check_to_image_tensor
 from nst_utils.checks.style_transfer import check_start_image, check_total_loss
 from nst_utils.checks.texture_synthesis import (
@@ -30,6 +32,10 @@ __all__ = [
     "check_estimate_seconds",
     "check_gram_matrix",
     "check_guided_gram",
+    "check_he_weights",
+    "check_leave_one_out",
+    "check_mean_and_spread",
+    "check_participation_ratio",
     "check_positions_inside",
     "check_start_image",
     "check_style_loss",
