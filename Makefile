@@ -37,8 +37,8 @@ badges: $(READY) ## write the repository's address into all notebooks: make badg
 	$(BIN)/python tools/badges.py $(REPO)
 	$(BIN)/python tools/student.py
 
-bench: $(READY) ## seconds per evaluation of each backbone
-	$(BIN)/python tests/benchmarks/evaluations.py
+bench: $(READY) ## seconds per evaluation beside a plain loop and the hardware's floor
+	$(BIN)/python tests/benchmarks/evaluations.py --full
 
 clean: ## remove .venv and caches; pictures in outputs/ stay
 	rm -rf .venv .pytest_cache .ruff_cache *.egg-info
