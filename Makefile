@@ -9,7 +9,7 @@ ifeq ($(shell uname)$(DISPLAY)$(WAYLAND_DISPLAY),Linux)
 LAB += --no-browser
 endif
 
-.PHONY: help lab demo test student badges bench clean
+.PHONY: help lab demo test student badges html bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile
@@ -36,6 +36,9 @@ student: $(READY) ## make notebooks/student/ from the notebooks with solutions, 
 badges: $(READY) ## write the repository's address into all notebooks: make badges REPO=owner/name
 	$(BIN)/python tools/badges.py $(REPO)
 	$(BIN)/python tools/student.py
+
+html: $(READY) ## build a static site of the series: outputs/site/index.html
+	$(BIN)/python tools/site_pages.py
 
 bench: $(READY) ## seconds per evaluation beside a plain loop and the hardware's floor
 	$(BIN)/python tests/benchmarks/evaluations.py --full
