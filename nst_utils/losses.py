@@ -87,7 +87,8 @@ def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tenso
         convention: "paper" is 1/(4 N_l^2) sum (G - A)^2. As both matrices are already divided by
             their M_l, at equal sizes this is the paper's 1/(4 N_l^2 M_l^2) sum (G - A)^2. Others:
             "sum" = 4 N_l^2 x paper; "mean" = 4 / B x paper; "relative" = |G - A| / |A|, the norm
-            of the difference over the target's, the root of paper x 4 N_l^2 / |A|^2.
+            of the difference over the target's, the root of paper x 4 N_l^2 / |A|^2; "squares",
+            the square of that.
 
     Returns:
         A scalar, at least 0.
@@ -101,11 +102,13 @@ def style_loss(gram: Tensor, target: Tensor, convention: str = "paper") -> Tenso
             "both must come from the same layer."
         )
     squares = (gram - target).square().sum()
+    over_target = 1 / target.square().sum().clamp_min(1e-12)
     scales = {
         "paper": 1 / (4 * gram.shape[-1] ** 2),
         "sum": 1.0,
         "mean": 1 / gram.numel(),
-        "relative": 1 / target.square().sum().clamp_min(1e-12),
+        "relative": over_target,
+        "squares": over_target,
     }
     loss = squares * _pick("convention", convention, scales)
     # A root has no derivative at 0; the small constant gives it one, 0 where G = A.

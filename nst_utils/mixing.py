@@ -6,7 +6,6 @@ L = alpha L_content + sum_s weight_s L_style(a_s), for the styles a_1, a_2, ...
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -17,24 +16,18 @@ from nst_utils.image import ImageSource, load_image, resize
 from nst_utils.losses import (
     CONTENT_LAYER,
     content_term,
-    features_of,
-    gram_matrix,
     style_term,
     variation_term,
 )
 from nst_utils.optimize import Result
 from nst_utils.synthesis import (
-    CONVENTIONS,
     TRANSFER_WEIGHTS,
     Terms,
-    _at,
-    _synthesize,
+    at_size,
+    conventions_of,
+    synthesize,
     weigh_layers,
 )
-
-# A weighted sum of distances, as in "balanced", is smallest at or near the style with the larger
-# weight; a weighted sum of squares is smallest at the weighted mean. So a blend needs squares.
-MIXING_CONVENTIONS = CONVENTIONS | {"squares": ("mean", "squares")}
 
 
 @dataclass(frozen=True)
@@ -82,8 +75,7 @@ def transfer_styles(
         styles: the styles; a picture alone stands for `Style(picture)`. One of weight 0 is left
             out: it costs nothing and changes nothing.
         size, content_layer, alpha, variation: as for `transfer_style`.
-        convention: "balanced" or "paper", as for `transfer_style`; or "squares", the square of each
-            relative error |G - A| / |A|, with which weights between 0 and 1 blend two styles.
+        convention: as for `transfer_style`; with "squares", weights between 0 and 1 blend styles.
         inside: how strictly a style keeps to its mask, from 0 to 1, see `reduce_mask`.
         init: "content", "noise", "style 1", "style 2", ... or an image.
         options: see the module `synthesis`; by default 500 L-BFGS evaluations over four sizes.
@@ -98,45 +90,28 @@ def transfer_styles(
     content = load_image(content)
     full = content if size is None else resize(content, size)
     mixture = _read(styles, tuple(content.shape[-2:]))
-    if convention not in MIXING_CONVENTIONS:
-        known = ", ".join(MIXING_CONVENTIONS)
-        raise NSTError(f"Unknown convention {convention!r}; choose one of {known}.")
-    content_convention, style_convention = MIXING_CONVENTIONS[convention]
+    content_convention, style_convention = conventions_of(convention)
 
     def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
-        p = _at(content, shape, network)
+        p = at_size(content, shape, network)
         found = {
             "content": content_term(network, p, content_layer, alpha, content_convention, **how)
         }
         for name, style in mixture.items():
-            a = _at(style.image, max(1, round(max(shape) * style.scale)), network)
-            mask, layers, kind = None, style.layers, style_convention
-            if style.mask is not None:
-                mask = F.adaptive_avg_pool2d(style.mask, shape).to(a.device)
-                layers = weigh_region(mask, network, layers, inside)
-            if kind == "squares":
-                kind, layers = "sum", _over_squared_norms(layers, network, a, how["bf16"])
-            common = layers, style.weight, kind
-            if mask is None:
-                found[name] = style_term(network, a, *common, **how)
+            a = at_size(style.image, max(1, round(max(shape) * style.scale)), network)
+            common = style.weight, style_convention
+            if style.mask is None:
+                found[name] = style_term(network, a, style.layers, *common, **how)
             else:
-                found[name] = guided_style_term(network, a, mask, *common, inside, **how)
+                mask = F.adaptive_avg_pool2d(style.mask, shape).to(a.device)
+                layers = weigh_region(mask, network, style.layers, inside)
+                found[name] = guided_style_term(network, a, mask, layers, *common, inside, **how)
         return found | {"variation": variation_term(variation)}
 
     starts = {"content": content} | {name: style.image for name, style in mixture.items()}
     layers = {content_layer}.union(*(style.layers for style in mixture.values()))
     defaults = {"steps": 500, "pyramid": 4}  # as for one style
-    return _synthesize(terms, layers, full, starts, init, **defaults | options)
-
-
-def _over_squared_norms(
-    layer_weights: Mapping[str, float], network: Backbone, style: Tensor, bf16: bool
-) -> dict[str, float]:
-    """w_l / |A_l|^2: with these weights a sum of |G - A|^2 is one of squared relative errors."""
-    with torch.no_grad():
-        features = features_of(network, style, layer_weights, bf16)
-    squares = {layer: gram_matrix(f).square().sum().item() for layer, f in features.items()}
-    return {layer: w / max(squares[layer], 1e-12) for layer, w in layer_weights.items()}
+    return synthesize(terms, layers, full, starts, init, **defaults | options)
 
 
 def _read(styles: Sequence[Style | ImageSource], shape: tuple[int, int]) -> dict[str, Style]:

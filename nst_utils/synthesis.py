@@ -42,7 +42,13 @@ from nst_utils.tiling import TiledObjective
 # What the two conventions call the losses of one layer. "paper" sums content errors over positions
 # while the style is an average, so alpha/beta would have to change with the size, and a faint style
 # would weigh less than a strong one; "balanced" takes that out.
-CONVENTIONS = {"paper": ("paper", "paper"), "balanced": ("mean", "relative")}
+# A weighted sum of distances, as in "balanced", is smallest at or near the style with the larger
+# weight; a weighted sum of "squares" is smallest at the weighted mean, so those blend.
+CONVENTIONS = {
+    "paper": ("paper", "paper"),
+    "balanced": ("mean", "relative"),
+    "squares": ("mean", "squares"),
+}
 
 # From noise, equal w_l leave the fine layers too little pull to clear the grain away; a quarter of
 # the weight from each layer to the next (256:64:16:4:1, K. Crowson's choice) clears it.
@@ -84,13 +90,13 @@ def reconstruct_content(
     full = content if size is None else resize(content, size)
 
     def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
-        target = _at(content, shape, network)
+        target = at_size(content, shape, network)
         return {
             "content": content_term(network, target, layer, convention="mean", **how),
             "variation": variation_term(variation),
         }
 
-    return _synthesize(terms, [layer], full, {}, init, **{"steps": 300} | options)
+    return synthesize(terms, [layer], full, {}, init, **{"steps": 300} | options)
 
 
 def synthesize_texture(
@@ -123,16 +129,16 @@ def synthesize_texture(
     style = load_image(style)
     weights = weigh_layers(layers)
     full = style if size is None else resize(style, size)
-    _, style_convention = _conventions(convention)
+    _, style_convention = conventions_of(convention)
 
     def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
-        target = _at(style, shape, network)
+        target = at_size(style, shape, network)
         return {
             "style": style_term(network, target, weights, 1.0, style_convention, **how),
             "variation": variation_term(variation),
         }
 
-    return _synthesize(terms, weights, full, {}, init, **{"steps": 300, "pyramid": 3} | options)
+    return synthesize(terms, weights, full, {}, init, **{"steps": 300, "pyramid": 3} | options)
 
 
 def transfer_style(
@@ -161,7 +167,8 @@ def transfer_style(
             to w_l, see `weigh_layers`.
         alpha, beta, variation: weights of the terms, each 0 or more.
         convention: "balanced" (errors relative to their targets, so that the weights hold at every
-            size and for every style) or "paper" (equations 1 and 4 as they stand).
+            size and for every style), "paper" (equations 1 and 4 as they stand) or "squares" (as
+            "balanced", with each style error squared).
         style_scale: the style's longer side relative to the result's; smaller is finer strokes.
         init: "content", "style", "noise" or an image.
         options: see the module; by default 500 L-BFGS evaluations over four sizes.
@@ -175,13 +182,13 @@ def transfer_style(
     content, style = load_image(content), load_image(style)
     weights = weigh_layers(style_layers)
     full = content if size is None else resize(content, size)
-    content_convention, style_convention = _conventions(convention)
+    content_convention, style_convention = conventions_of(convention)
     if not 0 < style_scale < float("inf"):
         raise NSTError(f"The style scale is {style_scale}; it must be a number above 0.")
 
     def terms(network: Backbone, shape: tuple[int, int], **how) -> Terms:
-        p = _at(content, shape, network)
-        a = _at(style, max(1, round(max(shape) * style_scale)), network)
+        p = at_size(content, shape, network)
+        a = at_size(style, max(1, round(max(shape) * style_scale)), network)
         return {
             "content": content_term(network, p, content_layer, alpha, content_convention, **how),
             "style": style_term(network, a, weights, beta, style_convention, **how),
@@ -197,7 +204,7 @@ def transfer_style(
     # for the same number of evaluations.
     defaults = {"steps": 500, "pyramid": 4}
     layers = {content_layer, *weights}
-    return _synthesize(terms, layers, full, starts, init, **defaults | options)
+    return synthesize(terms, layers, full, starts, init, **defaults | options)
 
 
 def white_noise(shape: tuple[int, int], seed: int = 0) -> Tensor:
@@ -215,17 +222,19 @@ def weigh_layers(layers: Iterable[str] | Mapping[str, float]) -> dict[str, float
     return {layer: 1 / len(layers) for layer in layers}
 
 
-def _conventions(name: str) -> tuple[str, str]:
+def conventions_of(name: str) -> tuple[str, str]:
+    """The conventions of the content and of the style loss, by the name of both."""
     if name not in CONVENTIONS:
         raise NSTError(f"Unknown convention {name!r}; choose one of {', '.join(CONVENTIONS)}.")
     return CONVENTIONS[name]
 
 
-def _at(image: Tensor, size: int | tuple[int, int], network: Backbone) -> Tensor:
+def at_size(image: Tensor, size: int | tuple[int, int], network: Backbone) -> Tensor:
+    """An image [1, 3, H, W] resized and on the network's device."""
     return resize(image, size).to(network.mean.device)
 
 
-def _synthesize(
+def synthesize(
     terms: Callable[..., Terms],
     layers: Iterable[str],
     full: Tensor,
