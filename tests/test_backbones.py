@@ -312,3 +312,12 @@ def test_a_vgg19_file_placed_by_hand_is_checked(tmp_path, monkeypatch):
     file.write_bytes(b"not the weights")
     with pytest.raises(NSTError, match="damaged"):
         load_backbone("vgg19")
+
+
+@pytest.mark.parametrize("name", ["tiny_vgg19", "random_tiny_vgg19"])
+def test_loading_leaves_the_global_generator_alone(name):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    load_backbone(name, normalise=False)
+    assert torch.equal(torch.rand(1), expected)

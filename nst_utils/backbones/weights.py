@@ -62,7 +62,8 @@ def load_backbone(
     if name not in BACKBONES:
         raise NSTError(f"Unknown backbone {name!r}; choose one of {', '.join(BACKBONES)}.")
     shape = name.removeprefix("random_")
-    backbone = Backbone(WIDTHS[shape], pooling=pooling, first_padding=first_padding)
+    with torch.random.fork_rng(devices=[]):  # a layer starts with random weights, used or not
+        backbone = Backbone(WIDTHS[shape], pooling=pooling, first_padding=first_padding)
     if name in EMBEDDED_SHA256:
         path = HERE / f"{name}.safetensors"
         backbone.load_state_dict(_read(path, EMBEDDED_SHA256[name]), strict=False)
