@@ -5,11 +5,13 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from nst_utils.backbones import BACKBONES
 from nst_utils.errors import NSTError
+from nst_utils.fast.commands import add_commands
 from nst_utils.image import SAVE_OPTIONS, load_image, save_image
 from nst_utils.optimize import LEARNING_RATE, Result
 from nst_utils.plotting import animate
@@ -25,6 +27,8 @@ EXAMPLES = """examples:
   nst transfer photo.jpg painting.jpg -o large.png --size 768 --style-scale 0.7
   nst texture bricks.jpg -o more_bricks.png
   nst reconstruct photo.jpg -o seen.png --layer relu4_2
+  nst fast photo.jpg --model night -o painted.jpg
+  nst train-fast painting.jpg --images photographs -o painting.safetensors
 Pictures may be JPEG, PNG, WebP and other files, or http(s) addresses."""
 
 
@@ -65,6 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
     option = _options(command, reconstruct_content)
     option("--layer", str, "NAME", "the network's layer, from relu1_1 (all) to relu5_1 (little)")
     option("--variation", float, "WEIGHT", "smoothness; raise it against noise, 0 for none")
+
+    add_commands(partial(_add, commands))
     return parser
 
 
@@ -76,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = vars(build_parser().parse_args(argv))
     try:
-        _run(**options)
+        options.pop("run")(**options)
     except (NSTError, OSError) as error:
         print(f"nst: {error}", file=sys.stderr)
         return 2
@@ -134,13 +140,14 @@ def _tile(text: str) -> int | str | None:
 
 
 def _command(commands, name: str, task: Callable[..., Result], text: str) -> _Parser:
-    sentence = f"{text[0].upper()}{text[1:]}."
     # Options that are not given stay out of the way of the task's own defaults.
-    command = commands.add_parser(
-        name, help=text, description=sentence, argument_default=argparse.SUPPRESS
-    )
-    command.set_defaults(task=task)
+    command = _add(commands, name, text, argument_default=argparse.SUPPRESS)
+    command.set_defaults(run=_run, task=task)
     return command
+
+
+def _add(commands, name: str, text: str, **how) -> _Parser:
+    return commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.", **how)
 
 
 def _options(command: _Parser, task: Callable[..., Result]) -> Callable[..., None]:
@@ -167,6 +174,7 @@ def _options(command: _Parser, task: Callable[..., Result]) -> Callable[..., Non
     option("--seed", int, "N", "of the noise to start from; another number, another picture")
     option("--backbone", str, "NAME", f"the network that looks at it: {', '.join(BACKBONES)}")
     option("--optimizer", str, "NAME", f"how to improve it: {' or '.join(LEARNING_RATE)}")
+    option("--tolerance", float, "X", "end early if the picture changes by less, such as 0.002")
     option("--pyramid", int, "N", "how many sizes to go through from small to large; 1 for one")
     option("--device", str, "NAME", "cuda, mps or cpu; the fastest there is unless given")
     option("--precision", str, "NAME", "fp32, bf16 or auto, which is what is fastest here")

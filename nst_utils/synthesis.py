@@ -13,7 +13,7 @@ Options that all three pass on:
         never does, "auto" (the default) when memory is short.
     progress: show a progress bar.
     snapshots: how many pictures to keep on the way.
-    callback: see `optimize`.
+    callback, tolerance: see `optimize`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -194,12 +194,12 @@ def defined_functions(name):
     return [node.name for node in parsed(name) if isinstance(node, ast.FunctionDef)]
 
 
-def function_of(name, function):
-    """A function that a cell defines, run with nothing but the notebook's imports around it."""
+def function_of(name, function, **others):
+    """A function that a cell defines, with the notebook's imports and `others` around it."""
     kinds = ast.Import | ast.ImportFrom | ast.FunctionDef
     nodes = [node for node in parsed(name) if isinstance(node, kinds)]
     nodes = [node for node in nodes if getattr(node, "name", function) == function]
-    namespace = {}
+    namespace = dict(others)
     exec(compile(ast.Module(nodes, type_ignores=[]), name, "exec"), namespace)
     return namespace[function]
 

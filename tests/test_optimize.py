@@ -210,6 +210,25 @@ def test_an_explosion_at_the_last_evaluation(optimizer):
 # Stages, snapshots, progress
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_picture_that_no_longer_changes_ends_its_size_early(optimizer):
+    slow = dict(
+        optimizer=optimizer, steps=400, learning_rate=0.003 if optimizer == "adam" else 0.01
+    )
+    whole = run(Distance(draw(0)), **slow)
+    early = run(Distance(draw(0)), tolerance=0.003, **slow)
+    assert 40 <= len(early.history) < len(whole.history)
+    assert len(early.history) % 20 == 0  # it looks at every twentieth evaluation
+    assert early.stopped == "finished"
+    change = (early.image - whole.image).square().mean().sqrt().item()
+    assert change < 0.1
+
+
+def test_a_picture_that_still_changes_uses_all_its_steps():
+    result = run(Distance(draw(0)), steps=45, optimizer="adam", learning_rate=0.003, tolerance=1e-5)
+    assert len(result.history) == 45
+
+
 def test_pyramid_shapes_double_in_area_up_to_the_shape():
     shapes = pyramid_shapes((288, 384), 4)
     assert shapes[-1] == (288, 384)
@@ -303,3 +322,5 @@ def test_unknown_optimizers_and_no_steps_are_refused():
         run(Distance(draw(0)), optimizer="sgd")
     with pytest.raises(NSTError, match="at least 1 step"):
         run(Distance(draw(0)), steps=0)
+    with pytest.raises(NSTError, match="tolerance is -1"):
+        run(Distance(draw(0)), tolerance=-1)

@@ -21,16 +21,17 @@ class Photos:
     Args:
         folder: searched for .jpg, .jpeg, .png and .webp files.
         held_out: this many, drawn at random, are kept for evaluation and never trained on.
+        progress: show a progress bar.
     """
 
-    def __init__(self, folder: Path, held_out: int = 32) -> None:
+    def __init__(self, folder: Path, held_out: int = 32, progress: bool = True) -> None:
         files = sorted(f for f in Path(folder).glob("*") if f.suffix.lower() in KINDS)
-        if len(files) < 4 * held_out:
-            raise NSTError(
-                f"{folder} has {len(files)} pictures; at least {4 * held_out} are needed."
-            )
+        least = max(1, 4 * held_out)
+        if len(files) < least:
+            raise NSTError(f"{folder} has {len(files)} pictures; at least {least} are needed.")
         files = [files[i] for i in np.random.default_rng(0).permutation(len(files))]
-        pictures = [_read(f) for f in tqdm(files, desc="Reading photographs", leave=False)]
+        bar = tqdm(files, desc="Reading photographs", leave=False, disable=not progress)
+        pictures = [_read(file) for file in bar]
         self.held_out, self.training = pictures[:held_out], pictures[held_out:]
         self.own = torch.empty(0)  # pictures that the students made, uint8 [n, 3, H, W]
 
@@ -46,7 +47,7 @@ class Photos:
         noise, so the network must make sense of it. Once there are pictures of the students' own,
         they are another share.
         """
-        crops = torch.cat([self._random_crop(side) for _ in range(size)])
+        crops = torch.cat([self.random_crop(side) for _ in range(size)])
         kind = torch.rand(size)
         for i in range(size):
             if kind[i] < 0.06:
@@ -62,7 +63,11 @@ class Photos:
                 crops[i] = self._own_crop(side)
         return crops
 
-    def _random_crop(self, side: int) -> Tensor:
+    def random_crop(self, side: int) -> Tensor:
+        """A square of a training photograph, [1, 3, side, side] in [0, 1], at times mirrored.
+
+        Drawn with torch's global generator.
+        """
         picture = self.training[int(torch.randint(len(self.training), ()))]
         shortest = min(picture.shape[1:])
         extent = int(shortest * (0.4 + 0.6 * torch.rand(())))

@@ -4,6 +4,11 @@ They use small tensors whose answers can be found by hand, and no weights. docs/
 every mistake that they know.
 """
 
+from nst_utils.checks.fast_style_transfer import (
+    check_double_and_convolve,
+    check_instance_norm,
+    check_pays_off_after,
+)
 from nst_utils.checks.feature_reconstruction import (
     check_content_gradient,
     check_content_loss,
@@ -29,13 +34,16 @@ __all__ = [
     "check_content_gradient",
     "check_content_loss",
     "check_covariance",
+    "check_double_and_convolve",
     "check_estimate_seconds",
     "check_gram_matrix",
     "check_guided_gram",
     "check_he_weights",
+    "check_instance_norm",
     "check_leave_one_out",
     "check_mean_and_spread",
     "check_participation_ratio",
+    "check_pays_off_after",
     "check_positions_inside",
     "check_start_image",
     "check_style_loss",
