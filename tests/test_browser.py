@@ -10,13 +10,15 @@ import site_pages
 from lab import ERROR, SHOTS, Lab, NotebookPage, copy_notebooks, find_browser, pixels
 
 import nst_utils as nst
+from nst_utils.mask_widget import PREVIEW
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed.")
 expect = playwright.expect
 
 pytestmark = pytest.mark.slow
 LOADED = "pictures => pictures.every(picture => picture.naturalWidth > 0)"
-SHAPE = "picture => picture.naturalWidth / picture.naturalHeight"
+SIZES = """picture => [
+    picture.clientWidth, picture.clientHeight, picture.naturalWidth, picture.naturalHeight]"""
 VIEW = {"width": 1280, "height": 900}
 
 
@@ -66,6 +68,13 @@ def check_that_all_ran(notebook):
     assert not any("$" in text for text in page.locator(".jp-MarkdownOutput p").all_inner_texts())
 
 
+def size(picture):
+    """[width, height] of a picture's file, after a look that it is shown at this size."""
+    width, height, *own = picture.evaluate(SIZES)
+    assert [width, height] == own, "The page stretches the picture."
+    return own
+
+
 def wait_for_change(picture, before):
     """Wait until the picture is another one than `before`, and return it."""
     end = time.monotonic() + 10
@@ -107,19 +116,21 @@ def test_notebook_00_runs_and_stylises_an_uploaded_file(notebook, tmp_path):
     notebook.shoot("00_all_cells", whole=True)
     check_that_all_ran(notebook)
 
-    portrait = nst.load_image(nst.DATA / "content" / "chelsea.jpg", 400)[..., 100:300]
-    height, width = portrait.shape[-2:]
+    portrait = nst.load_image(nst.DATA / "content" / "chelsea.jpg", 600)[..., 100:400]
     nst.save_image(portrait, tmp_path / "my cat.png")
+    shape = portrait.shape[-1] / portrait.shape[-2]
     cell = notebook.cell("live = painter(")
     preview, picture = cell.locator("img").first, cell.locator("img").last
     before = pixels(preview)
     upload(cell, tmp_path / "my cat.png")
     wait_for_change(preview, before)
-    assert preview.evaluate(SHAPE) == pytest.approx(width / height, abs=0.02)
+    width, height = size(preview)
+    assert width / height == pytest.approx(shape, abs=0.02)
 
     button(cell, "Run").click()
     message(cell, r"^Finished after \d+ steps\.$").wait_for(timeout=120_000)
-    assert picture.evaluate(SHAPE) == pytest.approx(width / height, abs=0.02)
+    width, height = size(picture)
+    assert width / height == pytest.approx(shape, abs=0.02)
     picture.scroll_into_view_if_needed()
     notebook.shoot("00_uploaded")
     assert notebook.problems == []
@@ -154,6 +165,7 @@ def test_notebook_03_runs_and_its_sliders_and_live_run_work(notebook):
     button(cell, "Cancel").click()
     message(cell, r"^Interrupted after \d+ steps; the best picture is kept\.$").wait_for()
     expect(button(cell, "Run")).to_be_enabled()
+    assert max(size(stored)) == 256 and max(size(picture)) == 352
     assert pixels(picture).std() > 0.05, "The picture is blank."
     notebook.shoot("03_cancelled")
     assert notebook.problems == []
@@ -182,6 +194,7 @@ def test_a_mask_is_drawn_by_sliders(notebook, lab):
     sliders = cell.get_by_role("slider").all()
     for slider in sliders:
         move(slider, picture, "PageUp")
+    assert max(size(picture)) == PREVIEW
     notebook.shoot("05_ellipse")
     before = pixels(picture)
     cell.get_by_role("combobox").select_option("half-plane")
