@@ -142,8 +142,9 @@ def explorer(
     """
     import ipywidgets as widgets
 
+    room = widgets.Layout(width="360px")  # the usual 300 cut a label like "more content"
     sliders = {
-        name: widgets.SelectionSlider(options=list(values), description=name)
+        name: widgets.SelectionSlider(options=list(values), description=name, layout=room)
         for name, values in options.items()
     }
     picture = picture_widget()

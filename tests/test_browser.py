@@ -17,6 +17,7 @@ expect = playwright.expect
 
 pytestmark = pytest.mark.slow
 LOADED = "pictures => pictures.every(picture => picture.naturalWidth > 0)"
+WHOLE = "texts => texts.every(text => text.scrollWidth <= text.clientWidth)"
 SIZES = """picture => [
     picture.clientWidth, picture.clientHeight, picture.naturalWidth, picture.naturalHeight]"""
 VIEW = {"width": 1280, "height": 900}
@@ -64,6 +65,7 @@ def check_that_all_ran(notebook):
     assert pictures.count() >= 3
     assert pictures.evaluate_all(LOADED)
     assert page.locator("mjx-container").count() > 0
+    assert page.locator(".progress-bar-danger").count() == 0, "A progress bar was left behind."
     assert page.locator("mjx-merror").count() == 0
     assert not any("$" in text for text in page.locator(".jp-MarkdownOutput p").all_inner_texts())
 
@@ -149,6 +151,7 @@ def test_notebook_03_runs_and_its_sliders_and_live_run_work(notebook):
     stored, picture = cell.locator("img").first, cell.locator("img").last
     sliders = cell.get_by_role("slider").all()
     assert len(sliders) == 4
+    assert cell.locator(".widget-readout").evaluate_all(WHOLE), "A slider's label is cut off."
     for slider in sliders:
         move(slider, stored)
     notebook.shoot("03_sliders")
