@@ -130,7 +130,8 @@ class NotebookPage:
         """Run all cells by the menu, and wait until they have run or one has failed."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(DONE, arg=ERROR, timeout=seconds * 1000)
+        # Not at each frame, as it would by itself: the browser shares two cores with the kernel.
+        self.page.wait_for_function(DONE, arg=ERROR, timeout=seconds * 1000, polling=500)
 
     def run(self, cell) -> None:
         """Run one cell, as Shift+Enter in it does, and wait for its number."""
