@@ -23,7 +23,7 @@ demo: $(READY) ## paint one photograph in one style: outputs/demo.png
 test: $(READY) ## style checks, unit tests, then all notebooks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest --doctest-modules nst_utils tests
+	$(BIN)/pytest -rs --doctest-modules nst_utils tests
 ifneq ($(wildcard notebooks/*.ipynb),)
 	$(BIN)/pytest --nbval-lax notebooks/*.ipynb --nbval-cell-timeout=300 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg

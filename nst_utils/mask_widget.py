@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst_utils.errors import NSTError
 from nst_utils.image import ImageSource, load_image
-from nst_utils.widgets import encode
+from nst_utils.widgets import encode, picture_widget
 
 PREVIEW = 384  # pixels of the longer side
 DIMMED = 0.2  # brightness outside the mask
@@ -97,7 +97,7 @@ class MaskPainter:
         for name, control in self.controls.items():
             control.description = name
             control.observe(self._update, "value")
-        self.picture = widgets.Image(format="jpeg")
+        self.picture = picture_widget()
         self.panel = widgets.HBox([widgets.VBox(list(self.controls.values())), self.picture])
         self._update()
 

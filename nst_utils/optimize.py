@@ -142,6 +142,7 @@ def optimize(
         stopped = "interrupted"
         image = image if run.best is None else run.best
     finally:
+        run.bar.total = run.bar.n  # else a notebook keeps the bar of a run that ended early, in red
         run.bar.close()
     image = resize(image.detach().clamp(0, 1).cpu(), stages[-1].shape).contiguous()
     return Result(image, run.history, time.perf_counter() - run.began, stopped, run.frames)

@@ -18,6 +18,7 @@ from nst_utils.optimize import Result
 if TYPE_CHECKING:
     import ipywidgets
 
+PREVIEW = 240  # pixels of the longer side
 REFRESH = 0.5  # seconds between two pictures of a run: more would only keep the browser busy
 
 
@@ -26,6 +27,14 @@ def encode(image: Tensor) -> bytes:
     file = io.BytesIO()
     to_pil(image).save(file, "JPEG", quality=90)
     return file.getvalue()
+
+
+def picture_widget() -> "ipywidgets.Image":
+    """An empty Image widget that shows a picture at its own size, where boxes would stretch it."""
+    import ipywidgets as widgets
+
+    layout = widgets.Layout(align_self="flex-start", max_width="100%")
+    return widgets.Image(format="jpeg", layout=layout)
 
 
 def uploaded_file(value: Mapping[str, dict] | Sequence[dict]) -> bytes | None:
@@ -66,7 +75,7 @@ class LiveRun:
         self.stop = widgets.Button(description="Cancel", disabled=True)
         self.bar = widgets.IntProgress(max=steps, description="progress")
         self.message = widgets.Label("Press Run.")
-        self.picture = widgets.Image(format="jpeg")
+        self.picture = picture_widget()
         self.picture.layout.display = "none"
         self.run.on_click(lambda _: self.start())
         self.stop.on_click(lambda _: self.cancel())
@@ -133,11 +142,12 @@ def explorer(
     """
     import ipywidgets as widgets
 
+    room = widgets.Layout(width="360px")  # the usual 300 cut a label like "more content"
     sliders = {
-        name: widgets.SelectionSlider(options=list(values), description=name)
+        name: widgets.SelectionSlider(options=list(values), description=name, layout=room)
         for name, values in options.items()
     }
-    picture = widgets.Image(format="jpeg")
+    picture = picture_widget()
 
     def chosen() -> dict[str, Any]:
         return {name: slider.value for name, slider in sliders.items()}
@@ -180,11 +190,11 @@ def _picture_menu(
 
     menu = widgets.Dropdown(options=list(pictures.items()), description=name)
     upload = widgets.FileUpload(accept="image/*", description="own picture")
-    preview, problem = widgets.Image(format="jpeg"), widgets.Label()
+    preview, problem = picture_widget(), widgets.Label()
 
     def look(_: object = None) -> None:
         try:
-            preview.value, problem.value = encode(load_image(menu.value, size=160)), ""
+            preview.value, problem.value = encode(load_image(menu.value, size=PREVIEW)), ""
         except NSTError as error:
             problem.value = str(error)
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from tqdm.notebook import tqdm as tqdm_notebook
 
 from nst_utils.errors import NSTError
 from nst_utils.image import resize
@@ -302,6 +303,20 @@ def test_the_progress_bar_shows_the_terms_and_leaves_nothing(capsys):
     assert shown.endswith("\r")
     optimize([stage], draw(1), "adam", progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_a_notebooks_bar_goes_also_when_a_run_ends_early(monkeypatch):
+    bars = []
+
+    def bar(**options):
+        bars.append(tqdm_notebook(**options))
+        return bars[-1]
+
+    monkeypatch.setattr(sys.modules["nst_utils.optimize"], "tqdm", bar)
+    stage = Stage(SHAPE, 50, lambda: Distance(draw(0)))
+    result = optimize([stage], draw(0))  # the start is the goal: no step finds a lower point
+    assert len(result.history) < 50
+    assert bars[0].container.comm is None, "The bar is still shown."
 
 
 def test_the_bar_tells_what_a_long_run_needs(monkeypatch, capsys):

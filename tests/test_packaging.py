@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CONDA_NAMES = {"pytorch": "torch"}
+CONDA_NAMES = {"pytorch": "torch", "playwright-python": "playwright"}
 IMPORT_NAMES = {"PIL": "pillow", "IPython": "ipython", "matplotlib_inline": "matplotlib-inline"}
 
 

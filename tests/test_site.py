@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 import site_pages
 from exercises import SOURCES
+from PIL import Image
 
 
 class Targets(HTMLParser):
@@ -46,6 +47,13 @@ def test_pages_show_the_stored_pictures(site):
     for path in SOURCES:
         stored = len(re.findall(r'"image/(?:jpeg|png)":', path.read_text("utf-8")))
         assert Targets((site / f"{path.stem}.html").read_text("utf-8")).pictures >= stored > 0
+
+
+def test_a_figure_loses_the_white_beside_it_and_nothing_else():
+    figure = Image.new("RGB", (100, 50), "white")
+    figure.paste("blue", (8, 10, 40, 40))
+    figure.paste("red", (60, 10, 94, 40))
+    assert site_pages.without_sides(figure).size == (86, 50)
 
 
 @pytest.mark.slow

@@ -71,8 +71,9 @@ def test_all_other_outputs_are_kept(name):
 @each_notebook
 def test_every_exercise_links_back_to_its_section(name):
     text = "\n".join(cell.source for cell in cells(student.STUDENT / name))
-    links = re.findall(rf"\[This section[^\]]+\]\(\.\./{name}#([^)]+)\)", text)
+    links = re.findall(rf"\[This section[^\]]+\]\(\.\./{name}#cell-id=([^)]+)\)", text)
     assert len(set(links)) == len(graded(student.SOURCE / name, "solution"))
+    assert {cell.id for cell in cells(student.SOURCE / name)} >= set(links)
 
 
 @each_notebook

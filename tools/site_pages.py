@@ -37,6 +37,8 @@ img {{ width: 100% }}
 <ul>
 {pages}
 </ul>
+<p>Formulas are drawn by MathJax, which your browser loads from the network: without a connection
+they stay in TeX. All else works offline.</p>
 <h2>Gallery</h2>
 <div class="gallery">
 {gallery}
@@ -69,17 +71,26 @@ SLIDER = """\
 """
 
 
+def without_sides(figure: Image.Image) -> Image.Image:
+    """A figure without the white left and right of it: then its columns are equally wide."""
+    left, _, right, _ = figure.convert("L").point(lambda grey: 255 * (grey < 250)).getbbox()
+    return figure.crop((left, 0, right, figure.height))
+
+
 def ratio_slider(cell: NotebookNode) -> str:
     """HTML that shows one picture of Figure 4 at a time, from the cell that drew it."""
     ratios = ast.literal_eval(re.search(r"^RATIOS = (.+)$", cell.source, re.MULTILINE)[1])
     names = ["photograph", *(f"ratio {ratio:g}" for ratio in ratios)]
     assert len(names) == COLUMNS * ROWS, "Figure 4 has another number of pictures."
-    picture = next(o.data["image/jpeg"] for o in cell.outputs if "image/jpeg" in o.get("data", {}))
-    width, height = Image.open(io.BytesIO(base64.b64decode(picture))).size
+    stored = next(o.data["image/jpeg"] for o in cell.outputs if "image/jpeg" in o.get("data", {}))
+    figure = without_sides(Image.open(io.BytesIO(base64.b64decode(stored))))
+    width, height = figure.size
+    file = io.BytesIO()
+    figure.save(file, "JPEG", quality=92)
     return SLIDER.format(
         last=len(names) - 1,
         names=names,
-        picture=picture.replace("\n", ""),
+        picture=base64.b64encode(file.getvalue()).decode(),
         width=2 * width // COLUMNS,
         height=2 * height // ROWS,
         columns=COLUMNS,

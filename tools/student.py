@@ -8,7 +8,6 @@ own cells, and of every cell that uses its function or what was computed with it
 import re
 from pathlib import Path
 from symtable import symtable
-from urllib.parse import quote
 
 import nbformat
 from nbformat import NotebookNode
@@ -26,7 +25,7 @@ NOTE = """\
 run the check below it: it says what is wrong. Outputs that need your code are missing; all others \
 are there. No later section waits for an exercise; only *Run All* stops at the first that is not \
 done."""
-BACK = "[This section with its solution](../{name}#{anchor})"
+BACK = "[This section with its solution](../{name}#cell-id={id})"
 
 
 def globals_of(source: str) -> tuple[set[str], set[str]]:
@@ -69,9 +68,8 @@ def link_back(notebook: NotebookNode, name: str) -> None:
     """End the text of each exercise with a link to the section that has the solution, in place."""
     for cell, following in zip(notebook.cells, notebook.cells[1:], strict=False):
         if following.metadata.get("nbgrader", {}).get("solution"):
-            heading = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)[-1]
-            anchor = quote(heading.replace(" ", "-"))
-            cell.source += "\n\n" + BACK.format(name=name, anchor=anchor)
+            # By its id: JupyterLab finds no heading in a notebook that it has yet to open.
+            cell.source += "\n\n" + BACK.format(name=name, id=cell.id)
 
 
 def student_version(notebook: NotebookNode, name: str) -> NotebookNode:
