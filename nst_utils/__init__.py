@@ -1,6 +1,7 @@
 """Neural style transfer by hand: the code that the notebooks share."""
 
 from nst_utils.backbones import BACKBONES, Backbone, load_backbone
+from nst_utils.color import keep_color, luminance, match_color, transfer_luminance
 from nst_utils.errors import NSTError
 from nst_utils.guidance import guided_gram, guided_style_term, load_mask, reduce_mask
 from nst_utils.image import DATA, load_image, resize, save_image, to_pil
@@ -54,9 +55,12 @@ __all__ = [
     "gram_matrix",
     "guided_gram",
     "guided_style_term",
+    "keep_color",
     "load_backbone",
     "load_image",
     "load_mask",
+    "luminance",
+    "match_color",
     "notebook_style",
     "optimize",
     "pick_device",
@@ -73,6 +77,7 @@ __all__ = [
     "synthesize_texture",
     "to_pil",
     "total_variation",
+    "transfer_luminance",
     "transfer_style",
     "transfer_styles",
     "variation_term",
