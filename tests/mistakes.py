@@ -1,6 +1,7 @@
 """The mistakes of docs/mistakes.md, made: for each exercise, what a student might write."""
 
 import torch
+from mistakes_creative_control import MISTAKES as CREATIVE_CONTROL
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 import nst_utils as nst
@@ -348,4 +349,4 @@ MISTAKES = {
         "sum 1": lambda weights: scaled(weights, lambda some: 1 / sum(some.values())),
         "one factor for all": lambda weights: scaled(weights, lambda some: 4 / 3),
     },
-}
+} | CREATIVE_CONTROL
