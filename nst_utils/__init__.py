@@ -22,6 +22,7 @@ from nst_utils.mixing import Style, transfer_styles
 from nst_utils.optimize import Result, Stage, optimize
 from nst_utils.plotting import animate, notebook_style, plot_history, show
 from nst_utils.runtime import pick_device, set_seed
+from nst_utils.strength import gradient_norms, hold_strength
 from nst_utils.sweeping import sweep
 from nst_utils.synthesis import (
     TEXTURE_WEIGHTS,
@@ -52,9 +53,11 @@ __all__ = [
     "animate",
     "content_loss",
     "content_term",
+    "gradient_norms",
     "gram_matrix",
     "guided_gram",
     "guided_style_term",
+    "hold_strength",
     "keep_color",
     "load_backbone",
     "load_image",
