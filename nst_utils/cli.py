@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nst_utils.backbones import BACKBONES
+from nst_utils.color import transfer_luminance
 from nst_utils.errors import NSTError
 from nst_utils.fast.commands import add_commands
 from nst_utils.image import SAVE_OPTIONS, load_image, save_image
@@ -57,6 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
     option("--beta", float, "WEIGHT", "how strongly to apply the style")
     option("--variation", float, "WEIGHT", "smoothness; raise it against noise, 0 for none")
     option("--style-scale", float, "FACTOR", "the style's size; below 1 gives finer strokes")
+    command.add_argument(
+        "--keep-color",
+        action="store_const",
+        dest="task",
+        const=transfer_luminance,
+        help="keep CONTENT's colours and take only light and dark strokes from STYLE",
+    )
 
     command = _command(commands, "texture", synthesize_texture, "make a new texture like STYLE")
     command.add_argument("style", metavar="STYLE", help="a picture of the texture")

@@ -1,7 +1,8 @@
 """The mistakes of docs/mistakes.md, made: for each exercise, what a student might write."""
 
 import torch
-from mistakes_fast import MISTAKES as OF_FAST_STYLE_TRANSFER
+from mistakes_creative_control import MISTAKES as CREATIVE_CONTROL
+from mistakes_fast_style_transfer import MISTAKES as FAST_STYLE_TRANSFER
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 import nst_utils as nst
@@ -349,4 +350,5 @@ MISTAKES = {
         "sum 1": lambda weights: scaled(weights, lambda some: 1 / sum(some.values())),
         "one factor for all": lambda weights: scaled(weights, lambda some: 4 / 3),
     },
-} | OF_FAST_STYLE_TRANSFER
+}
+MISTAKES |= CREATIVE_CONTROL | FAST_STYLE_TRANSFER

@@ -109,7 +109,7 @@ def test_help_names_every_option(capsys, command):
         *("precision", "pyramid", "animation", "quiet"),
     )
     if command == ["transfer"]:
-        wanted += ("alpha", "beta", "variation", "style-scale")
+        wanted += ("alpha", "beta", "variation", "style-scale", "keep-color")
     for name in wanted:
         assert f"--{name}" in said
 
@@ -137,6 +137,19 @@ def test_every_option_reaches_the_task(monkeypatch, tmp_path):
     given.clear()
     assert inside("transfer", "a.jpg", "b.jpg", "-o", tmp_path / "c.png") == 0
     assert given == {"content": "a.jpg", "style": "b.jpg", "progress": True}  # its own defaults
+
+
+def test_keep_color_keeps_the_photographs_colours(tmp_path):
+    out, options = tmp_path / "out.png", [*QUICK, "--steps", "10", "--alpha", "0", "--quiet"]
+    photo = Image.open(CONTENT).resize((48, 32), Image.Resampling.BICUBIC)
+    moved = {}
+    for flags in ((), ("--keep-color",)):
+        assert inside("transfer", CONTENT, STYLE, "-o", out, *options, *flags) == 0
+        pair = [np.asarray(picture.convert("YCbCr"), float) for picture in (Image.open(out), photo)]
+        moved[flags] = abs(pair[0] - pair[1]).mean((0, 1))
+    luma, *chroma = moved["--keep-color",]
+    assert luma > 2 > 1 > max(chroma)  # of 255: rounding, and another way to make it smaller
+    assert max(moved[()][1:]) > 5
 
 
 def test_reconstruct_with_a_layer_and_a_start_picture(tmp_path, capsys):

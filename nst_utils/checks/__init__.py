@@ -4,6 +4,7 @@ They use small tensors whose answers can be found by hand, and no weights. docs/
 every mistake that they know.
 """
 
+from nst_utils.checks.creative_control import check_match_statistics, check_swap_luminance
 from nst_utils.checks.fast_style_transfer import (
     check_double_and_convolve,
     check_instance_norm,
@@ -41,12 +42,14 @@ __all__ = [
     "check_he_weights",
     "check_instance_norm",
     "check_leave_one_out",
+    "check_match_statistics",
     "check_mean_and_spread",
     "check_participation_ratio",
     "check_pays_off_after",
     "check_positions_inside",
     "check_start_image",
     "check_style_loss",
+    "check_swap_luminance",
     "check_to_image_tensor",
     "check_total_loss",
     "check_total_variation",
