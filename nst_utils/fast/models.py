@@ -1,6 +1,6 @@
 """Model files of trained transformer networks: written, found and read."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import torch
@@ -39,15 +39,9 @@ def load_model(name: str | Path) -> TransformerNetwork:
     Raises:
         NSTError: no such model, or a file that is damaged or something else.
     """
-    path = FOLDER / f"{name}{ENDING}" if str(name) in MODELS else Path(name).expanduser()
-    if not path.is_file():
-        raise NSTError(
-            f"There is no model '{name}'; name one of {', '.join(MODELS)}, or the file of another."
-        )
+    path = _find(name)
     try:
-        with safe_open(path, "pt") as file:
-            about, names = file.metadata(), list(file.keys())
-            weights = {name: file.get_tensor(name).float() for name in names}
+        about, weights = _read(path)
         network = TransformerNetwork(int(about["width"]), int(about["blocks"]))
         network.load_state_dict(weights)
     except Exception as error:  # a broken file raises almost anything
@@ -55,6 +49,35 @@ def load_model(name: str | Path) -> TransformerNetwork:
             f"{path} is damaged or not one of our models; get it again, or train it anew."
         ) from error
     return network.eval().requires_grad_(False)
+
+
+def settings_of(name: str | Path) -> Settings:
+    """The settings of a model's last training, from its file.
+
+    Raises:
+        NSTError: no such model, or a file that is damaged or without settings.
+    """
+    path = _find(name)
+    try:
+        about, _ = _read(path)
+        return Settings(**{field.name: field.type(about[field.name]) for field in fields(Settings)})
+    except Exception as error:
+        raise NSTError(f"{path} is damaged or does not have the settings of a training.") from error
+
+
+def _find(name: str | Path) -> Path:
+    path = FOLDER / f"{name}{ENDING}" if str(name) in MODELS else Path(name).expanduser()
+    if not path.is_file():
+        raise NSTError(
+            f"There is no model '{name}'; name one of {', '.join(MODELS)}, or the file of another."
+        )
+    return path
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """What the header says, and the weights in float32."""
+    with safe_open(path, "pt") as file:
+        return file.metadata(), {name: file.get_tensor(name).float() for name in list(file.keys())}
 
 
 @torch.inference_mode()
