@@ -62,6 +62,7 @@ def sweep(
     except KeyboardInterrupt:
         print(f"Stopped after {len(records)} of {len(settings)} settings.")
     finally:
+        bar.total = bar.n  # else a notebook keeps the bar of a run that ended early, in red
         bar.close()
     return records
 

@@ -194,6 +194,7 @@ class Training:
             self.save()
             raise
         finally:
+            bar.total = bar.n  # else a notebook keeps the bar of a run that ended early, in red
             bar.close()
         return self.network.eval().requires_grad_(False)
 
