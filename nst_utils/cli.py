@@ -2,9 +2,8 @@
 
 import argparse
 import inspect
-import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -13,7 +12,7 @@ from nst_utils.backbones import BACKBONES
 from nst_utils.color import transfer_luminance
 from nst_utils.errors import NSTError
 from nst_utils.fast.commands import add_commands
-from nst_utils.image import SAVE_OPTIONS, load_image, save_image
+from nst_utils.image import SAVE_OPTIONS, check_output, load_image, save_image
 from nst_utils.optimize import LEARNING_RATE, Result
 from nst_utils.plotting import animate
 from nst_utils.synthesis import reconstruct_content, synthesize_texture, transfer_style
@@ -108,9 +107,9 @@ def _run(
     **options,
 ) -> None:
     # The run takes a minute and more: find out first whether its picture can be kept.
-    _check_output(output, SAVE_OPTIONS)
+    check_output(output, SAVE_OPTIONS)
     if animation is not None:
-        _check_output(animation, ANIMATION_ENDINGS)
+        check_output(animation, ANIMATION_ENDINGS)
         options["snapshots"] = ANIMATION_FRAMES
     if options.get("init", "noise") not in STARTS:
         options["init"] = load_image(options["init"])
@@ -128,15 +127,6 @@ def _run(
             f"Wrote {' and '.join(map(str, written))} "
             f"({width} x {height} pixels, {result.seconds:.0f} s)."
         )
-
-
-def _check_output(path: Path, endings: Iterable[str]) -> None:
-    if path.suffix.lower() not in endings:
-        raise NSTError(f"'{path}' cannot be written: its name must end in {', '.join(endings)}.")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        place = path if path.is_dir() else folder
-        raise NSTError(f"'{path}' cannot be written because of {place}; give another place.")
 
 
 def _tile(text: str) -> int | str | None:

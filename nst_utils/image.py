@@ -13,6 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import warnings
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
@@ -141,6 +142,16 @@ def write_whole(path: str | os.PathLike, data: bytes) -> Path:
     except OSError as error:
         raise NSTError(f"{path} cannot be written: {error.strerror}.") from error
     return path
+
+
+def check_output(path: Path, endings: Iterable[str]) -> None:
+    """Raise NSTError if a file cannot be written there, before the work that it is to hold."""
+    if path.suffix.lower() not in endings:
+        raise NSTError(f"'{path}' cannot be written: its name must end in {', '.join(endings)}.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        place = path if path.is_dir() else folder
+        raise NSTError(f"'{path}' cannot be written because of {place}; give another place.")
 
 
 def _scaled(height: int, width: int, longer: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import torch
 
 from nst_utils.backbones import Backbone, load_backbone
-from nst_utils.image import ImageSource, load_image, resize
+from nst_utils.image import ImageSource, load_image
 from nst_utils.losses import CONTENT_LAYER, Objective, content_term, style_term
 from nst_utils.runtime import pick_device
 from nst_utils.synthesis import (
@@ -55,8 +55,7 @@ def gradient_norms(
     network = load_backbone(backbone) if isinstance(backbone, str) else backbone
     network = network.to(device)
     content_convention, style_convention = conventions_of(convention)
-    p = resize(load_image(content), size).to(device)
-    a = at_size(load_image(style), size, network)
+    p, a = (at_size(load_image(image), size, network) for image in (content, style))
     noise = white_noise(tuple(p.shape[-2:]), seed).to(device)
     weights = weigh_layers(style_layers)
     terms = {

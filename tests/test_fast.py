@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from small_networks import SMALL, WAVE, photographs, picture, small_network
+from small_networks import SMALL, WAVE, picture
 
 import nst_utils as nst
 from nst_utils.errors import NSTError
@@ -19,32 +19,22 @@ from nst_utils.fast import (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return photographs(tmp_path_factory.mktemp("photographs"))
-
-
-@pytest.fixture
-def network():
-    return small_network()
-
-
-def train(folder, settings=SMALL, **how):
-    return Training(WAVE, folder, settings, progress=False, **how)
+def train(photographs, settings=SMALL, **how):
+    return Training(WAVE, photographs, settings, progress=False, **how)
 
 
 # the network
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (64, 64), (65, 98), (67, 131), (64, 2048)])
-def test_the_painting_has_the_photographs_size(network, shape):
-    assert network(picture(*shape)).shape == (1, 3, *shape)
+def test_the_painting_has_the_photographs_size(small_network, shape):
+    assert small_network(picture(*shape)).shape == (1, 3, *shape)
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 15, 64), (1, 1, 64, 64), (3, 64, 64)])
-def test_what_cannot_be_painted_is_said(network, shape):
+def test_what_cannot_be_painted_is_said(small_network, shape):
     with pytest.raises(NSTError, match="cannot be painted"):
-        network(torch.rand(shape))
+        small_network(torch.rand(shape))
 
 
 def test_its_parameters_are_those_of_its_convolutions_and_norms():
@@ -61,18 +51,18 @@ def test_its_parameters_are_those_of_its_convolutions_and_norms():
     assert count_parameters(TransformerNetwork(4, 1)) == count
 
 
-def test_contrast_and_brightness_of_the_photograph_do_not_matter(network):
+def test_contrast_and_brightness_of_the_photograph_do_not_matter(small_network):
     photo = picture(64, 64)
-    assert torch.allclose(network(photo), network(0.5 * photo + 0.3), atol=1e-3)
+    assert torch.allclose(small_network(photo), small_network(0.5 * photo + 0.3), atol=1e-3)
 
 
-def test_other_pictures_of_a_batch_do_not_matter(network):
+def test_other_pictures_of_a_batch_do_not_matter(small_network):
     one, other = picture(32, 32), picture(32, 32, seed=1)
-    assert torch.allclose(network(torch.cat([one, other]))[:1], network(one), atol=1e-5)
+    assert torch.allclose(small_network(torch.cat([one, other]))[:1], small_network(one), atol=1e-5)
 
 
-def test_a_plain_picture_gets_neither_frame_nor_checkerboard(network):
-    painted = network(torch.full((1, 3, 48, 48), 0.4))
+def test_a_plain_picture_gets_neither_frame_nor_checkerboard(small_network):
+    painted = small_network(torch.full((1, 3, 48, 48), 0.4))
     assert painted.flatten(2).std(dim=2).max() < 1e-5
 
 
@@ -98,77 +88,79 @@ def test_the_loss_is_the_sum_of_the_three_written_out():
     assert total.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_a_step_goes_down_the_mean_of_the_photographs_losses(network):
+def test_a_step_goes_down_the_mean_of_the_photographs_losses(small_network):
     loss = PerceptualLoss(nst.load_backbone("tiny_vgg19"), picture(48, 48, 5), alpha=0.2)
     photos = torch.cat([picture(32, 32, seed) for seed in (1, 2)])
-    mean = sum(loss(photo, network(photo))[0] for photo in photos.split(1)) / 2
-    slopes = torch.autograd.grad(mean, list(network.parameters()))
-    before = [p.detach().clone() for p in network.parameters()]
-    value = train_step(network, torch.optim.SGD(network.parameters(), lr=0.1), photos, loss)
+    mean = sum(loss(photo, small_network(photo))[0] for photo in photos.split(1)) / 2
+    slopes = torch.autograd.grad(mean, list(small_network.parameters()))
+    before = [p.detach().clone() for p in small_network.parameters()]
+    value = train_step(
+        small_network, torch.optim.SGD(small_network.parameters(), lr=0.1), photos, loss
+    )
     assert value == pytest.approx(mean.item(), rel=1e-5)
-    for p, old, slope in zip(network.parameters(), before, slopes, strict=True):
+    for p, old, slope in zip(small_network.parameters(), before, slopes, strict=True):
         assert torch.allclose(p, old - 0.1 * slope, atol=1e-4)
 
 
-def test_training_lowers_the_loss(folder):
-    training = train(folder, replace(SMALL, steps=40, rate=0.01))
-    photo = nst.load_image(folder / "china.png")
+def test_training_lowers_the_loss(photographs):
+    training = train(photographs, replace(SMALL, steps=40, rate=0.01))
+    photo = nst.load_image(photographs / "china.png")
     first = training.loss(photo, training.network(photo))[0].item()
     trained = training.run()
     assert training.loss(photo, trained(photo))[0].item() < 0.8 * first
 
 
-def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(folder, tmp_path):
+def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(photographs, tmp_path):
     def stop(done, _):
         if done == 3:
             raise KeyboardInterrupt
 
-    straight = train(folder).run()
+    straight = train(photographs).run()
     checkpoint = tmp_path / "training.pt"
     with pytest.raises(KeyboardInterrupt):
-        train(folder, checkpoint=checkpoint).run(stop)
-    resumed = train(folder, checkpoint=checkpoint)
+        train(photographs, checkpoint=checkpoint).run(stop)
+    resumed = train(photographs, checkpoint=checkpoint)
     assert resumed.done == 3
     again = resumed.run().state_dict()
     for name, weights in straight.state_dict().items():
         assert torch.equal(weights, again[name]), name
 
 
-def test_training_leaves_the_global_generator_alone(folder):
+def test_training_leaves_the_global_generator_alone(photographs):
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
-    train(folder, replace(SMALL, steps=1)).run()
+    train(photographs, replace(SMALL, steps=1)).run()
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_a_training_can_start_from_a_model_and_leaves_it_as_it_is(folder):
+def test_a_training_can_start_from_a_model_and_leaves_it_as_it_is(photographs):
     start = TransformerNetwork(SMALL.width)
     before = start.colours.weight.clone()
-    training = train(folder, start=start)
+    training = train(photographs, start=start)
     assert torch.equal(training.network.colours.weight, before)
     training.run()
     assert torch.equal(start.colours.weight, before)
 
 
-def test_a_start_of_another_width_is_refused(folder):
+def test_a_start_of_another_width_is_refused(photographs):
     with pytest.raises(NSTError, match="width 4, the settings 2"):
-        train(folder, start=TransformerNetwork(4))
+        train(photographs, start=TransformerNetwork(4))
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])
-def test_a_broken_checkpoint_is_refused(folder, tmp_path, content):
+def test_a_broken_checkpoint_is_refused(photographs, tmp_path, content):
     path = tmp_path / "training.pt"
     path.write_bytes(content)
     with pytest.raises(NSTError, match="delete it"):
-        train(folder, checkpoint=path)
+        train(photographs, checkpoint=path)
 
 
-def test_a_checkpoint_of_other_settings_is_refused(folder, tmp_path):
+def test_a_checkpoint_of_other_settings_is_refused(photographs, tmp_path):
     path = tmp_path / "training.pt"
-    train(folder, checkpoint=path).save()
+    train(photographs, checkpoint=path).save()
     with pytest.raises(NSTError, match="other settings"):
-        train(folder, replace(SMALL, alpha=0.5), checkpoint=path)
+        train(photographs, replace(SMALL, alpha=0.5), checkpoint=path)
 
 
 @pytest.mark.parametrize("name", ["steps", "batch", "side", "rate", "width"])

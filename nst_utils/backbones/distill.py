@@ -265,6 +265,7 @@ def main(argv: list[str] | None = None) -> int:
     args.out.mkdir(parents=True, exist_ok=True)  # not after an hour's training
     try:
         photos = Photos(args.images, held_out=32)
+        print(f"Learning from {len(photos.training):,} photographs.")
         calibration = photos.centre_crops(CALIBRATION)
         lesson = Lesson([load_teacher(t, calibration.split(1)) for t in args.teacher], calibration)
         torch.manual_seed(args.seed)

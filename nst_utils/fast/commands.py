@@ -6,10 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from nst_utils.backbones import BACKBONES
-from nst_utils.errors import NSTError
 from nst_utils.fast.models import ENDING, MODELS, load_model, paint_fast, save_model
 from nst_utils.fast.training import Settings, Training
-from nst_utils.image import SAVE_OPTIONS, save_image
+from nst_utils.image import SAVE_OPTIONS, check_output, save_image
 
 # What each setting of a training means, beside its default; see `Settings`.
 HELP = {
@@ -58,8 +57,7 @@ def add_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 def paint(image: str, model: str, output: Path, size: int, device: str | None, quiet: bool) -> None:
     """`nst fast`: read, paint, write."""
-    if output.suffix.lower() not in SAVE_OPTIONS:
-        raise NSTError(f"'{output}' cannot be written: it must end in {', '.join(SAVE_OPTIONS)}.")
+    check_output(output, SAVE_OPTIONS)
     path = save_image(paint_fast(image, model, size=size, device=device), output)
     if not quiet:
         print(f"Wrote {path}.")
@@ -75,14 +73,15 @@ def train(
     **settings,
 ) -> None:
     """`nst train-fast`: train, going on from a checkpoint beside the model; write the model."""
-    if output.suffix != ENDING:
-        raise NSTError(f"'{output}' cannot be written: its name must end in {ENDING}.")
+    check_output(output, [ENDING])
     settings = Settings(**settings)
     checkpoint = output.with_suffix(".checkpoint.pt")
     first = None if start is None else load_model(start)
     training = Training(style, images, settings, checkpoint, first, device, progress=not quiet)
-    if training.done and not quiet:
-        print(f"Going on from {checkpoint} after {training.done} steps.")
+    if not quiet:
+        print(f"Learning from {len(training.photos.training):,} photographs.")
+        if training.done:
+            print(f"Going on from {checkpoint} after {training.done} steps.")
     try:
         network = training.run()
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """Model files of trained transformer networks: written, found and read."""
 
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -39,16 +40,13 @@ def load_model(name: str | Path) -> TransformerNetwork:
     Raises:
         NSTError: no such model, or a file that is damaged or something else.
     """
-    path = _find(name)
-    try:
-        about, weights = _read(path)
+
+    def make(about: dict[str, str], weights: dict[str, Tensor]) -> TransformerNetwork:
         network = TransformerNetwork(int(about["width"]), int(about["blocks"]))
         network.load_state_dict(weights)
-    except Exception as error:  # a broken file raises almost anything
-        raise NSTError(
-            f"{path} is damaged or not one of our models; get it again, or train it anew."
-        ) from error
-    return network.eval().requires_grad_(False)
+        return network.eval().requires_grad_(False)
+
+    return _read(name, make)
 
 
 def settings_of(name: str | Path) -> Settings:
@@ -57,27 +55,27 @@ def settings_of(name: str | Path) -> Settings:
     Raises:
         NSTError: no such model, or a file that is damaged or without settings.
     """
-    path = _find(name)
-    try:
-        about, _ = _read(path)
+
+    def make(about: dict[str, str], _: dict[str, Tensor]) -> Settings:
         return Settings(**{field.name: field.type(about[field.name]) for field in fields(Settings)})
-    except Exception as error:
-        raise NSTError(f"{path} is damaged or does not have the settings of a training.") from error
+
+    return _read(name, make)
 
 
-def _find(name: str | Path) -> Path:
+def _read(name: str | Path, make: Callable) -> TransformerNetwork | Settings:
+    """make(header, weights in float32) of a model's file."""
     path = FOLDER / f"{name}{ENDING}" if str(name) in MODELS else Path(name).expanduser()
     if not path.is_file():
         raise NSTError(
             f"There is no model '{name}'; name one of {', '.join(MODELS)}, or the file of another."
         )
-    return path
-
-
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """What the header says, and the weights in float32."""
-    with safe_open(path, "pt") as file:
-        return file.metadata(), {name: file.get_tensor(name).float() for name in list(file.keys())}
+    try:
+        with safe_open(path, "pt") as file:
+            return make(file.metadata(), {k: file.get_tensor(k).float() for k in list(file.keys())})
+    except Exception as error:  # a broken file raises almost anything
+        raise NSTError(
+            f"{path} is damaged or not one of our models; get it again, or train it anew."
+        ) from error
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@ Optimisation changes the pixels of one picture. Here the same loss changes the w
 that paints, averaged over many photographs (Johnson et al. 2016, section 3).
 """
 
+import io
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +17,10 @@ from nst_utils.backbones import Backbone, load_backbone
 from nst_utils.backbones.photos import Photos
 from nst_utils.errors import NSTError
 from nst_utils.fast.network import TransformerNetwork
-from nst_utils.image import ImageSource, load_image
+from nst_utils.image import ImageSource, load_image, write_whole
 from nst_utils.losses import Objective, content_term, style_term, variation_term
 from nst_utils.runtime import pick_device, use_bf16
-from nst_utils.synthesis import TRANSFER_WEIGHTS
+from nst_utils.synthesis import TRANSFER_WEIGHTS, conventions_of
 
 CHECKPOINT_EVERY = 100  # steps, about a minute on two cores
 
@@ -78,13 +79,14 @@ class PerceptualLoss:
         bf16: bool = False,
     ) -> None:
         self.backbone, self.alpha, self.bf16 = backbone, alpha, bf16
-        self.style = style_term(backbone, style, TRANSFER_WEIGHTS, 1.0, "relative", bf16=bf16)
+        self.convention, style_convention = conventions_of("balanced")  # as in transfer_style
+        self.style = style_term(backbone, style, TRANSFER_WEIGHTS, 1.0, style_convention, bf16)
         self.variation = variation_term(variation)
 
     def __call__(self, photo: Tensor, painted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The total and each unweighted loss, scalars, for two images [1, 3, H, W]."""
         content = content_term(
-            self.backbone, photo, weight=self.alpha, convention="mean", bf16=self.bf16
+            self.backbone, photo, weight=self.alpha, convention=self.convention, bf16=self.bf16
         )
         terms = {"content": content, "style": self.style, "variation": self.variation}
         return Objective(self.backbone, terms, self.bf16)(painted)
@@ -215,10 +217,9 @@ class Training:
         if self.checkpoint is None:
             return
         state = {name: part.state_dict() for name, part in self._parts().items()}
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.checkpoint.with_suffix(".part")
-        torch.save({"settings": asdict(self.settings), "done": self.done, **state}, beside)
-        beside.replace(self.checkpoint)
+        data = io.BytesIO()
+        torch.save({"settings": asdict(self.settings), "done": self.done, **state}, data)
+        write_whole(self.checkpoint, data.getvalue())
 
     def _resume(self, path: Path) -> None:
         try:
