@@ -17,6 +17,7 @@ from nst_utils.fast import (
     count_parameters,
     train_step,
 )
+from nst_utils.fast.network import InstanceNorm
 
 
 def train(photographs, settings=SMALL, **how):
@@ -54,6 +55,22 @@ def test_its_parameters_are_those_of_its_convolutions_and_norms():
 def test_contrast_and_brightness_of_the_photograph_do_not_matter(small_network):
     photo = picture(64, 64)
     assert torch.allclose(small_network(photo), small_network(0.5 * photo + 0.3), atol=1e-3)
+
+
+def test_instance_normalisation_is_pytorchs():
+    ours, theirs = InstanceNorm(5, affine=True), torch.nn.InstanceNorm2d(5, affine=True)
+    torch.nn.init.normal_(ours.weight)
+    torch.nn.init.normal_(ours.bias)
+    theirs.load_state_dict(ours.state_dict())
+    features = (torch.rand(3, 5, 9, 7) * 3 + 1).requires_grad_()
+    assert torch.allclose(ours(features), theirs(features), atol=1e-5)
+    slopes = [torch.autograd.grad(n(features).pow(3).sum(), features)[0] for n in (ours, theirs)]
+    assert torch.allclose(*slopes, rtol=1e-3, atol=1e-3)
+
+
+def test_the_layout_that_convolutions_are_fast_with_is_kept():
+    features = torch.rand(1, 5, 9, 7).to(memory_format=torch.channels_last)
+    assert InstanceNorm(5, affine=True)(features).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_other_pictures_of_a_batch_do_not_matter(small_network):
