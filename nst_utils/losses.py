@@ -40,7 +40,8 @@ def content_loss(features: Tensor, target: Tensor, convention: str = "paper") ->
             f"Content features have shape {tuple(features.shape)}, their target has "
             f"{tuple(target.shape)}; the content loss needs two images of one size."
         )
-    squares = (features - target).square().sum()
+    precise = features.to(torch.promote_types(features.dtype, torch.float32))
+    squares = (precise - target).square().sum()
     return squares * _content_scale(convention, features.numel())
 
 
@@ -210,8 +211,12 @@ def content_term(
         tile: compute those features in tiles of this side in pixels, to save memory.
     """
     tiles = split(backbone, [layer], tuple(content.shape[-2:]), tile)
-    target = content.new_empty(len(content), backbone.channels(layer), *tiles[0].grid(layer))
-    target = target.contiguous(memory_format=torch.channels_last)  # as the network's features are
+    target = torch.empty(
+        *(len(content), backbone.channels(layer), *tiles[0].grid(layer)),
+        dtype=torch.bfloat16 if bf16 else content.dtype,
+        device=content.device,
+        memory_format=torch.channels_last,  # as the network's features are
+    )
     with torch.no_grad():
         for t in tiles:
             crop = content[(..., *t.crop)]
