@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from nst_utils.descents import LEARNING_RATE, Diverged, Enough, choose_descent
 from nst_utils.errors import NSTError
 from nst_utils.image import resize
 from nst_utils.losses import Objective
-from nst_utils.planning import announcement, history_size
+from nst_utils.planning import announcement
 from nst_utils.runtime import is_out_of_memory
 
-LEARNING_RATE = {"adam": 0.03, "lbfgs": 1.0}  # Adam's is in units of the pixels' range [0, 1]
 EXPLOSION = 1e3  # a loss this many times its stage's first one has diverged
 RETRIES = 3
 SETTLED = 20  # evaluations over which a picture must have changed, if there is a tolerance
@@ -52,14 +52,6 @@ class Stage:
     build: Callable[[], Objective]
     fallbacks: Sequence[Callable[[], Objective]] = ()  # the same in ever less memory
     memory: int = 0  # bytes that an evaluation needs, roughly, to be told; 0 if unknown
-
-
-class _Enough(Exception):
-    """The evaluations of this stage are used up."""
-
-
-class _Diverged(Exception):
-    """The loss is not finite or exploded."""
 
 
 def pyramid_shapes(
@@ -105,13 +97,14 @@ def optimize(
     Args:
         stages: from coarse to fine; a stage starts from the enlarged result of the one before.
         start: [1, 3, H, W], resized to the first stage.
-        optimizer: "lbfgs" (the paper's; strong Wolfe line search) or "adam" (pixels clamped to
-            [0, 1] after each step, learning rate falling to a tenth within a stage).
+        optimizer: "lbfgs" (the paper's; with a strong Wolfe line search, on CUDA a `DeviceLBFGS`)
+            or "adam" (pixels clamped to [0, 1] after each step, learning rate falling to a tenth
+            within a stage).
         learning_rate: of Adam, in units of the pixels' range; or the first step of L-BFGS.
         progress: show a bar with the time left and each loss.
         snapshots: how many pictures to keep on the way.
         callback: called with each record and the current image; it may raise KeyboardInterrupt to
-            stop the run.
+            stop the run. L-BFGS on CUDA calls it for ten records at a time, with the best image.
         tolerance: end a size early if its best picture changed by less than this in 20 evaluations
             (root mean square, in units of the pixels' range); 0 never does. What it saves is not
             spent elsewhere.
@@ -196,43 +189,52 @@ class _Run:
         self.lowest = float("inf")
         self.earlier, self.next_look = self.best, len(self.history) + SETTLED
         rate = learning_rate or LEARNING_RATE[optimizer]
-        descend = _descend_lbfgs if optimizer == "lbfgs" else _descend_adam
+        descend = choose_descent(optimizer, self.best.device)
         for _ in range(1 + RETRIES):
             pixels = self.best.clone(memory_format=torch.contiguous_format).requires_grad_()
             try:
-                descend(pixels, lambda p=pixels: self.evaluate(objective, p, end), rate, end, self)
-            except _Enough:
+                descend(objective, pixels, rate, end, self)
+            except Enough:
                 return self.best, False
-            except _Diverged:
+            except Diverged:
                 rate /= 10  # back to the best picture, in smaller steps and without the momentum
         return self.best, True
 
     def evaluate(self, objective: Objective, pixels: Tensor, end: int) -> Tensor:
         """Loss and gradient once: fill `pixels.grad`, record, keep the best."""
         if len(self.history) >= end or self.settled():
-            raise _Enough
+            raise Enough
         pixels.grad = None
         total, losses = objective(pixels)
         total.backward()
         value = total.item()
-        record = {"evaluation": len(self.history) + 1, "size": max(pixels.shape[-2:])}
-        record |= {"total": value} | {name: loss.item() for name, loss in losses.items()}
-        self.history.append(record)
-        self.announce(math.prod(pixels.shape[-2:]))
-        self.bar.update()
-        self.bar.set_postfix({k: f"{v:.3g}" for k, v in record.items() if k in losses})
+        values = {"total": value} | {name: loss.item() for name, loss in losses.items()}
+        record = self.record(pixels, values)
         first = self.lowest == float("inf")
         if not math.isfinite(value) or not (first or value < EXPLOSION * self.ceiling):
-            raise _Diverged
+            raise Diverged
         if first:
             self.ceiling = value + 1e-12
         if value < self.lowest:
             self.lowest, self.best = value, pixels.detach().clone()
+        self.show(record, pixels)
+        return total
+
+    def record(self, pixels: Tensor, values: dict[str, float]) -> dict[str, float]:
+        """Add the losses of one evaluation to the history and to the bar."""
+        record = {"evaluation": len(self.history) + 1, "size": max(pixels.shape[-2:])} | values
+        self.history.append(record)
+        self.announce(math.prod(pixels.shape[-2:]))
+        self.bar.update()
+        self.bar.set_postfix({k: f"{v:.3g}" for k, v in values.items() if k != "total"})
+        return record
+
+    def show(self, record: dict[str, float], pixels: Tensor) -> None:
+        """Keep the picture of one evaluation, if it is its turn, and hand it to the callback."""
         if record["evaluation"] in self.frame_at:
             self.frames.append((record["evaluation"], _frame(pixels)))
         if self.callback is not None:
             self.callback(record, pixels.detach())
-        return total
 
     def settled(self) -> bool:
         """Whether the best picture has hardly changed since the last look, 20 evaluations ago."""
@@ -251,37 +253,6 @@ class _Run:
             self.bar.set_description(
                 announcement((now - self.first) / 2 * self.work / pixels, self.memory)
             )
-
-
-def _descend_lbfgs(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
-    # Nothing is clamped in here: it would change the image behind the line search's back.
-    optimizer = torch.optim.LBFGS(
-        [pixels],
-        lr=rate,
-        max_iter=10**6,
-        max_eval=10**6,
-        history_size=history_size(pixels.numel()),
-        tolerance_grad=0,
-        tolerance_change=0,
-        line_search_fn="strong_wolfe",
-    )
-    before = None
-    while before != run.lowest:
-        before = run.lowest
-        optimizer.step(evaluate)
-    raise _Enough  # the line search finds no lower point any more
-
-
-def _descend_adam(pixels: Tensor, evaluate: Callable, rate: float, end: int, run: _Run) -> None:
-    optimizer = torch.optim.Adam([pixels], lr=rate, betas=(0.9, 0.99))
-    steps = end - len(run.history)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rate * (0.55 + 0.45 * math.cos(math.pi * step / steps))
-        evaluate()
-        optimizer.step()
-        with torch.no_grad():
-            pixels.clamp_(0, 1)
-    raise _Enough
 
 
 def _frame(pixels: Tensor) -> np.ndarray:
