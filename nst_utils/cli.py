@@ -10,10 +10,11 @@ from typing import NoReturn
 
 from nst_utils.backbones import BACKBONES
 from nst_utils.color import transfer_luminance
+from nst_utils.descents import LEARNING_RATE
 from nst_utils.errors import NSTError
 from nst_utils.fast.commands import add_commands
 from nst_utils.image import SAVE_OPTIONS, check_output, load_image, save_image
-from nst_utils.optimize import LEARNING_RATE, Result
+from nst_utils.optimize import Result
 from nst_utils.plotting import animate
 from nst_utils.synthesis import reconstruct_content, synthesize_texture, transfer_style
 

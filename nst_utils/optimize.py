@@ -113,12 +113,14 @@ def optimize(
         A `Result`. Ctrl-C or the notebook's stop button ends the run with the best picture so far.
 
     Raises:
-        NSTError: an unknown optimiser or no steps.
+        NSTError: an unknown optimiser, no steps, or a number out of its range.
     """
     if optimizer not in LEARNING_RATE:
         raise NSTError(f"Unknown optimizer {optimizer!r}; choose 'lbfgs' or 'adam'.")
     if any(stage.steps < 1 for stage in stages):
         raise NSTError("A run needs at least 1 step.")
+    if learning_rate is not None and not 0 < learning_rate < float("inf"):
+        raise NSTError(f"The learning rate is {learning_rate}; it must be above 0.")
     if not 0 <= tolerance < float("inf"):
         raise NSTError(f"The tolerance is {tolerance}; it must be 0 or more.")
     run = _Run(stages, progress, snapshots, callback, tolerance)

@@ -339,3 +339,6 @@ def test_unknown_optimizers_and_no_steps_are_refused():
         run(Distance(draw(0)), steps=0)
     with pytest.raises(NSTError, match="tolerance is -1"):
         run(Distance(draw(0)), tolerance=-1)
+    for rate in (0, -1, math.nan):
+        with pytest.raises(NSTError, match="learning rate is"):
+            run(Distance(draw(0)), learning_rate=rate)
