@@ -1,4 +1,4 @@
-"""Tiles against the whole picture: losses, gradient and memory; and what happens when it runs out.
+"""Tiles against the whole picture: losses, gradient and memory.
 
 The references are the untiled objective, measured receptive fields and the tensors that PyTorch
 really keeps for its backward pass.
@@ -6,13 +6,12 @@ really keeps for its backward pass.
 
 import weakref
 from contextlib import contextmanager
-from types import SimpleNamespace
 
 import pytest
 import torch
 
 import nst_utils as nst
-from nst_utils import NSTError, Objective, Stage, Term, TiledObjective, optimize
+from nst_utils import NSTError, Objective, Term, TiledObjective
 from nst_utils.backbones import Backbone
 from nst_utils.backbones.network import scaled_widths
 from nst_utils.cli import build_parser
@@ -275,103 +274,6 @@ def test_only_one_tile_is_kept_at_a_time(small):
     crop = [side + 2 * halo_of(network, objective.layers)] * 2
     assert max(peaks) < 1.05 * estimate_memory(network, objective.layers, crop, False)
     assert max(peaks) < 0.2 * estimate_memory(network, objective.layers, shape, False)
-
-
-# Running out of memory
-
-ERRORS = [
-    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
-    RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
-    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"),
-]
-
-
-class Distance:
-    """Squared distance to grey, which fails at its n-th evaluation."""
-
-    backbone = SimpleNamespace(mean=torch.zeros(1))
-
-    def __init__(self, error=None, fail_at=0):
-        self.error, self.left = error, fail_at
-
-    def __call__(self, image):
-        self.left -= 1
-        if self.left == 0:
-            raise self.error
-        loss = (image - 0.5).square().mean()
-        return loss, {"distance": loss}
-
-
-def run(*builds, steps=12, optimizer="adam"):
-    stage = Stage((6, 8), steps, builds[0], builds[1:])
-    return optimize([stage], noise((6, 8)), optimizer, progress=False)
-
-
-@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
-@pytest.mark.parametrize("error", ERRORS)
-def test_out_of_memory_goes_on_from_the_best_picture(error, optimizer, capsys):
-    seen = []
-
-    def fallback():
-        distance = Distance()
-
-        def watched(image):
-            seen.append(image.detach().clone())
-            return distance(image)
-
-        watched.backbone = Distance.backbone
-        return watched
-
-    result = run(lambda: Distance(error, 3), fallback, optimizer=optimizer)
-    before = [record["distance"] for record in result.history[:2]]
-    assert (seen[0] - 0.5).square().mean().item() == pytest.approx(min(before))
-    assert result.history[2]["distance"] == pytest.approx(min(before))
-    assert 3 < len(result.history) <= 12
-    assert result.stopped == "finished"
-    assert capsys.readouterr().out.count("Memory ran out") == 1
-
-
-def test_out_of_memory_while_building_and_more_than_once(capsys):
-    def build():
-        raise ERRORS[1]
-
-    result = run(build, lambda: Distance(ERRORS[0], 1), lambda: Distance(ERRORS[2], 5), Distance)
-    assert len(result.history) == 12
-    assert capsys.readouterr().out.count("Memory ran out") == 3
-
-
-def test_other_errors_and_the_last_fallback_are_raised():
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        run(lambda: Distance(RuntimeError("shapes do not match"), 2), Distance)
-    with pytest.raises(RuntimeError, match="out of memory"):
-        run(lambda: Distance(ERRORS[0], 2))
-    with pytest.raises(RuntimeError, match="can't allocate"):
-        run(lambda: Distance(ERRORS[0], 2), lambda: Distance(ERRORS[1], 2))
-
-
-def test_a_transfer_that_runs_out_of_memory_ends_in_tiles(tiny, monkeypatch, capsys):
-    whole, count = Objective.losses, []
-
-    def fail(self, image):
-        count.append(1)
-        if len(count) == 4:
-            raise ERRORS[0]
-        return whole(self, image)
-
-    def transfer(**tile):
-        count.clear()
-        content, style = noise((80, 100)), noise((60, 60), 1)
-        options = {"size": None, "backbone": tiny, "steps": 8, **QUICK}
-        return nst.transfer_style(content, style, **options, **tile).history
-
-    monkeypatch.setattr(Objective, "losses", fail)
-    history = transfer()
-    assert len(history) == 8
-    assert len(count) == 4  # the rest came from tiles
-    assert min(r["total"] for r in history[3:]) < min(r["total"] for r in history[:3])
-    assert capsys.readouterr().out.count("Memory ran out") == 1
-    with pytest.raises(RuntimeError, match="out of memory"):
-        transfer(tile=None)
 
 
 # The tasks
