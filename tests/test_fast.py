@@ -143,6 +143,24 @@ def test_a_training_goes_on_from_its_checkpoint_bit_for_bit(photographs, tmp_pat
         assert torch.equal(weights, again[name]), name
 
 
+def test_crops_show_as_much_of_a_photograph_as_the_zoom_says(tmp_path):
+    ramp = torch.linspace(0, 1, 256).expand(1, 3, 256, 256)  # the range in a crop is its extent
+    nst.save_image(ramp, tmp_path / "ramp.png")
+    extents = {}
+    for zoom in (1.0, 4.0):
+        training = train(tmp_path, replace(SMALL, zoom=zoom))
+        crops = []
+        for training.done in range(40):
+            crops += training._batch()
+        extents[zoom] = [float(crop.max() - crop.min()) for crop in crops]
+    assert min(extents[1.0]) > 0.95
+    assert 0.23 < min(extents[4.0]) < 0.4
+    assert max(extents[4.0]) > 0.85
+    for zoom in (0.5, float("nan")):
+        with pytest.raises(NSTError, match="1 or more"):
+            Settings(zoom=zoom)
+
+
 def test_training_leaves_the_global_generator_alone(photographs):
     torch.manual_seed(3)
     expected = torch.rand(1)

@@ -63,14 +63,14 @@ class Photos:
                 crops[i] = self._own_crop(side)
         return crops
 
-    def random_crop(self, side: int) -> Tensor:
+    def random_crop(self, side: int, least: float = 0.4) -> Tensor:
         """A square of a training photograph, [1, 3, side, side] in [0, 1], at times mirrored.
 
-        Drawn with torch's global generator.
+        Drawn with torch's global generator. It shows `least` to all of the shorter side.
         """
         picture = self.training[int(torch.randint(len(self.training), ()))]
         shortest = min(picture.shape[1:])
-        extent = int(shortest * (0.4 + 0.6 * torch.rand(())))
+        extent = int(shortest * (least + (1 - least) * torch.rand(())))
         crop = _crop(picture, extent, float(torch.rand(())), float(torch.rand(())), side)
         return crop.flip(-1) if torch.rand(()) < 0.5 else crop
 

@@ -15,6 +15,7 @@ HELP = {
     "steps": "how long to train",
     "batch": "photographs in a step",
     "side": "of the crops of photographs, in pixels",
+    "zoom": "how much of a photograph a crop shows: all of its shorter side to 1/zoom",
     "style_size": "the style's longer side in pixels; smaller gives finer strokes",
     "alpha": "how much of the content to keep; raise it to see more",
     "variation": "smoothness; raise it against noise, 0 for none",

@@ -33,6 +33,7 @@ class Settings:
         steps: of Adam; its learning rate rises to `rate` and falls to nothing again.
         batch: photographs in a step.
         side: of the square crops of photographs, in pixels.
+        zoom: 1 or more; a crop shows the photograph's whole shorter side, or down to 1/zoom of it.
         style_size: the style's longer side in pixels; smaller is finer strokes.
         alpha, variation: weights of the content loss and of the total variation, beside style 1.
         rate: Adam's highest learning rate.
@@ -44,6 +45,7 @@ class Settings:
     steps: int = 2500
     batch: int = 2
     side: int = 256
+    zoom: float = 2.5
     style_size: int = 384
     alpha: float = 0.1
     variation: float = 1.0
@@ -56,6 +58,8 @@ class Settings:
         for name in ("steps", "batch", "side", "style_size", "rate", "width"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise NSTError(f"{name} is {getattr(self, name)}; it must be above 0.")
+        if not 1 <= self.zoom < float("inf"):
+            raise NSTError(f"zoom is {self.zoom}; it must be 1 or more.")
 
 
 class PerceptualLoss:
@@ -205,7 +209,8 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.seed * 1_000_003 + self.done)
             crops = [
-                self.photos.random_crop(self.settings.side) for _ in range(self.settings.batch)
+                self.photos.random_crop(self.settings.side, 1 / self.settings.zoom)
+                for _ in range(self.settings.batch)
             ]
         return torch.cat(crops).to(self.device, memory_format=torch.channels_last)
 
