@@ -114,7 +114,7 @@ def upload(cell, path):
 
 def test_notebook_00_runs_and_stylises_an_uploaded_file(notebook, tmp_path):
     notebook.open("00_start_here.ipynb")
-    notebook.run_all(seconds=240)
+    notebook.run_all(seconds=600)
     notebook.shoot("00_all_cells", whole=True)
     check_that_all_ran(notebook)
 
@@ -143,7 +143,7 @@ def test_notebook_00_runs_and_stylises_an_uploaded_file(notebook, tmp_path):
 
 def test_notebook_03_runs_and_its_sliders_and_live_run_work(notebook):
     notebook.open("03_style_transfer.ipynb")
-    notebook.run_all(seconds=400)
+    notebook.run_all(seconds=900)
     notebook.shoot("03_all_cells", whole=True)
     check_that_all_ran(notebook)
 
