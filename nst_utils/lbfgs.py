@@ -97,9 +97,7 @@ class DeviceLBFGS:
         product, square = step @ change, change @ change
         good = good & (product > 1e-10 * square)
         _replace(good, self.scale, product / square)
-        pushed = {"steps": step, "changes": change, "rho": 1 / product}
-        for name, new in pushed.items():
-            rows = getattr(self, name)
+        for rows, new in ((self.steps, step), (self.changes, change), (self.rho, 1 / product)):
             for row, after in zip(rows, [*rows[1:], new], strict=True):
                 _replace(good, row, after)
 

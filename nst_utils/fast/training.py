@@ -22,7 +22,7 @@ from nst_utils.losses import Objective, content_term, style_term, variation_term
 from nst_utils.runtime import pick_device, use_bf16
 from nst_utils.synthesis import TRANSFER_WEIGHTS, conventions_of
 
-CHECKPOINT_EVERY = 100  # steps, about a minute on two cores
+CHECKPOINT_EVERY = 100  # steps, less than a minute on two cores
 
 
 @dataclass(frozen=True)
